@@ -1,0 +1,3 @@
+//! Starts servers around a test command.
+
+fn main() {}

@@ -1,0 +1,153 @@
+//! The decision: given what is known of a key, what happens to the request. Pure.
+//!
+//! Both tiers bring their record here, so that Redis and Postgres cannot disagree on the rules.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::{Claim, Record, State, Stored, Verdict};
+
+/// What happens to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing is known of the key: run the operation.
+    Execute,
+    /// The operation is done: repeat its answer.
+    Replay {
+        /// The answer.
+        stored: Stored,
+        /// When it was first given.
+        completed_at: OffsetDateTime,
+    },
+    /// Somebody is working on it: 409.
+    InFlight {
+        /// How long to wait before asking again.
+        retry_after: Duration,
+    },
+    /// The key was used for another request: 422.
+    Mismatch,
+    /// A record is there that this process cannot compare with the request. Neither run nor replay.
+    Unverifiable,
+}
+
+/// Decides on `claim`, given the record that `now` exists, or none.
+///
+/// A mismatch comes before everything else: also while the first request is in flight, and also
+/// where its answer could not be stored. An expired record is no record.
+pub fn decide(claim: &Claim, record: Option<Record>, now: OffsetDateTime) -> Decision {
+    let Some(Record { fingerprint, state }) = record else {
+        return Decision::Execute;
+    };
+    if let State::Completed { expires_at, .. } = &state
+        && *expires_at <= now
+    {
+        return Decision::Execute;
+    }
+    match fingerprint.map(|it| claim.compare(&it)) {
+        Some(Verdict::Different) => return Decision::Mismatch,
+        Some(Verdict::Unknown) => return Decision::Unverifiable,
+        Some(Verdict::Same) | None => (),
+    }
+    match state {
+        State::InProgress { retry_after } => Decision::InFlight { retry_after },
+        State::Completed {
+            stored,
+            completed_at,
+            ..
+        } => Decision::Replay {
+            stored,
+            completed_at,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http::StatusCode;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::domain::{Algorithm, Fingerprinter, Key, Operation, Subject, Tenant};
+
+    const NOW: OffsetDateTime = datetime!(2026-11-21 12:00 UTC);
+    const WAIT: Duration = Duration::from_secs(1);
+
+    fn claim(secret: &[u8], body: &'static [u8]) -> Claim {
+        let scope = (
+            Tenant::new("demo").unwrap(),
+            Operation::new("POST /charge").unwrap(),
+            &Key::from_header([&b"k"[..]]).unwrap(),
+        );
+        let subject = Subject {
+            body: body.into(),
+            ..Subject::default()
+        };
+        Claim::new(
+            scope,
+            Algorithm::Bytes,
+            subject,
+            Arc::new(Fingerprinter::new(secret, &[])),
+        )
+        .unwrap()
+    }
+
+    fn completed(stored: Stored, expires_at: OffsetDateTime) -> State {
+        State::Completed {
+            stored,
+            completed_at: NOW,
+            expires_at,
+        }
+    }
+
+    fn tombstone() -> Stored {
+        Stored::TooLarge {
+            status: StatusCode::OK,
+        }
+    }
+
+    fn decide_on(fingerprint: Option<&Claim>, state: State) -> Decision {
+        let fingerprint = fingerprint.map(|it| it.fingerprint);
+        decide(&claim(b"s", b"a"), Some(Record { fingerprint, state }), NOW)
+    }
+
+    #[test]
+    fn a_new_key_executes() {
+        assert_eq!(decide(&claim(b"s", b"a"), None, NOW), Decision::Execute);
+    }
+
+    #[test]
+    fn every_pair_of_state_and_fingerprint_has_its_decision() {
+        let (same, other, foreign) = (claim(b"s", b"a"), claim(b"s", b"b"), claim(b"lost", b"a"));
+        let later = NOW + WAIT;
+        let in_progress = || State::InProgress { retry_after: WAIT };
+        let done = || completed(tombstone(), later);
+        let replay = Decision::Replay {
+            stored: tombstone(),
+            completed_at: NOW,
+        };
+        let in_flight = Decision::InFlight { retry_after: WAIT };
+        for (fingerprint, state, expected) in [
+            (Some(&same), in_progress(), in_flight.clone()),
+            (None, in_progress(), in_flight),
+            (Some(&other), in_progress(), Decision::Mismatch),
+            (Some(&foreign), in_progress(), Decision::Unverifiable),
+            (Some(&same), done(), replay),
+            (Some(&other), done(), Decision::Mismatch),
+            (Some(&foreign), done(), Decision::Unverifiable),
+        ] {
+            assert_eq!(decide_on(fingerprint, state.clone()), expected, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn an_expired_record_is_no_record() {
+        let (same, other) = (claim(b"s", b"a"), claim(b"s", b"b"));
+        for fingerprint in [&same, &other] {
+            let decision = decide_on(Some(fingerprint), completed(tombstone(), NOW));
+            assert_eq!(decision, Decision::Execute);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Words and decisions, pure: no I/O, no clock, no threads.
+//!
+//! Everything that Redis, Postgres and HTTP agree on is said here once: what a key is, what makes
+//! two requests the same request, what is stored of an answer, and what to do with a request when
+//! a record is, or is not, already there.
+
+mod canonical_json;
+mod claim;
+mod decide;
+mod epoch;
+mod fingerprint;
+mod key;
+mod record;
+mod response;
+mod scope;
+
+pub use canonical_json::{BodyError, canonicalize};
+pub use claim::Claim;
+pub use decide::{Decision, decide};
+pub use epoch::Epoch;
+pub use fingerprint::{Algorithm, Fingerprint, Fingerprinter, Subject, Verdict};
+pub use key::{Key, KeyError};
+pub use record::{Record, State};
+pub use response::{HeaderAllowList, HeaderRefused, Response, Stored, is_storable};
+pub use scope::{Identity, Operation, ScopeError, Tenant};

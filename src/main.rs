@@ -1,0 +1,3 @@
+//! The `oncely` binary.
+
+fn main() {}
