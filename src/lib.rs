@@ -12,3 +12,9 @@ pub mod domain;
 pub mod clock;
 pub mod failpoint;
 pub mod shutdown;
+
+// 2. Settings, one section per file, and every metric's name.
+pub mod config;
+
+// 3. Postgres, the authority.
+pub mod ledger;

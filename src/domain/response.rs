@@ -149,12 +149,13 @@ impl Response {
 
 /// Whether an answer of this status is stored once execution began.
 ///
-/// 2xx and the refusals that the same request would meet again: a declined card is replayed. Not
+/// 2xx, 3xx (a form's `303 See Other` is a success), and the refusals that the same request would meet again: a declined card is replayed. Not
 /// stored are answers about this attempt (400, 401, 403, 408, 413, 415, 425, 429 and their kind),
 /// which the next attempt may not meet, and 5xx, after which nobody knows.
 /// Source: the IETF draft, section 2.6, and the practice of Stripe, less its replayed 500s.
 pub fn is_storable(status: StatusCode) -> bool {
     status.is_success()
+        || status.is_redirection()
         || matches!(
             status.as_u16(),
             402 | 404 | 409 | 410 | 412 | 422 | 423 | 424 | 451
@@ -263,14 +264,14 @@ mod tests {
     #[test]
     fn answers_about_the_attempt_are_not_stored() {
         for status in [
-            400, 401, 403, 405, 408, 413, 415, 425, 429, 500, 502, 503, 504, 302, 101,
+            400, 401, 403, 405, 408, 413, 415, 425, 429, 500, 502, 503, 504, 101,
         ] {
             assert!(
                 !is_storable(StatusCode::from_u16(status).unwrap()),
                 "{status}"
             );
         }
-        for status in [200, 201, 202, 204, 402, 404, 409, 410, 412, 422] {
+        for status in [200, 201, 202, 204, 303, 402, 404, 409, 410, 412, 422] {
             assert!(
                 is_storable(StatusCode::from_u16(status).unwrap()),
                 "{status}"

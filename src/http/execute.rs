@@ -1,0 +1,77 @@
+//! Runs a handler inside the store, and keeps of its answer what its status allows.
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::response::{IntoResponse, Response};
+
+use super::problem::{Code, Problem};
+use super::routes::Layer;
+use super::tx::{Keeping, Slot};
+use crate::domain::{self, Claim, Stored, is_storable};
+use crate::ledger;
+use crate::store::{Error, Finished, Keep, Outcome};
+
+/// What became of the request; an answer of the handler is whole, its body read to the end.
+pub(super) type Answered = Result<Outcome<Response>, Error>;
+
+/// Runs `handler` for `claim`, or without a key where there is none.
+pub(super) async fn execute<H, T, S>(
+    layer: &Arc<Layer>,
+    claim: Option<Claim>,
+    handler: H,
+    state: S,
+    mut request: Request,
+) -> Answered
+where
+    H: Handler<T, S>,
+    S: Send + 'static,
+{
+    let options = Arc::clone(layer);
+    let work = move |tx: ledger::Tx| async move {
+        let slot = Slot::holding(tx);
+        request.extensions_mut().insert(slot.clone());
+        let response = handler.call(request, state).await;
+        finish(&options, response, &slot).await
+    };
+    match claim {
+        Some(claim) => layer.store.transactional(claim, work).await,
+        None => layer.store.unkeyed(work).await.map(Outcome::NotKept),
+    }
+}
+
+/// Reads the answer's body to its end, while the transaction is still open: a body that is made
+/// as it is read may still write.
+async fn finish(layer: &Layer, response: Response, slot: &Slot) -> Finished<Response> {
+    let (parts, body) = response.into_parts();
+    let keeping = parts.extensions.get::<Keeping>().copied();
+    let Ok(bytes) = to_bytes(body, usize::MAX).await else {
+        tracing::error!("a handler's answer broke off; nothing is kept");
+        let problem = Problem::new(Code::Internal, "The answer could not be made.");
+        return Finished { tx: slot.take(), keep: Keep::Nothing, value: problem.into_response() };
+    };
+    let kept = domain::Response {
+        status: parts.status,
+        headers: layer.options.replay_headers.filter(&parts.headers),
+        body: bytes.clone(),
+    };
+    let stored = || Stored::bounded(kept, layer.options.response_limit_bytes);
+    let keep = match keeping.or_else(|| keeping_of(parts.status)) {
+        Some(Keeping::EffectsAndAnswer) => Keep::EffectsAndAnswer(stored()),
+        Some(Keeping::Answer) => Keep::Answer(stored()),
+        Some(Keeping::Nothing) | None => Keep::Nothing,
+    };
+    Finished { tx: slot.take(), keep, value: Response::from_parts(parts, Body::from(bytes)) }
+}
+
+fn keeping_of(status: http::StatusCode) -> Option<Keeping> {
+    if !is_storable(status) {
+        None
+    } else if status.is_client_error() {
+        Some(Keeping::Answer)
+    } else {
+        Some(Keeping::EffectsAndAnswer)
+    }
+}

@@ -1,0 +1,153 @@
+//! The checks before a guarded operation runs, in their order.
+
+use std::error::Error as _;
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{OriginalUri, Request};
+use axum::handler::Handler;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http_body_util::LengthLimitError;
+
+use super::answer;
+use super::execute::execute;
+use super::headers::{IDEMPOTENCY_KEY, ONCELY_ATTEMPT};
+use super::policy::{Kind, Policy};
+use super::problem::{Code, Problem};
+use super::routes::Layer;
+use crate::domain::{Claim, Key, KeyError, Operation, Subject, Tenant};
+use crate::telemetry::metrics;
+
+/// Guards one route.
+#[derive(Debug, Clone)]
+pub(super) struct Guard {
+    layer: Arc<Layer>,
+    operation: Operation,
+    policy: Arc<Policy>,
+}
+
+impl Guard {
+    pub(super) fn new(layer: Arc<Layer>, operation: Operation, policy: Policy) -> Self {
+        Self { layer, operation, policy: Arc::new(policy) }
+    }
+
+    /// Answers a request: refuses it, repeats an answer, or runs `handler`.
+    ///
+    /// # Cancellation
+    ///
+    /// Before the operation runs, nothing is stored. From then on it ends by itself.
+    pub(super) async fn handle<H, T, S>(self, handler: H, state: S, request: Request) -> Response
+    where
+        H: Handler<T, S>,
+        S: Send + 'static,
+    {
+        metrics::count_attempt(&self.operation, attempt_of(&request));
+        let (parts, body) = request.into_parts();
+        let checked = self.check(&parts, body);
+        // A body that trickles in holds nothing but its own connection.
+        let limit = self.layer.options.request_timeout;
+        let checked = match tokio::time::timeout(limit, checked).await {
+            Ok(checked) => checked,
+            Err(_elapsed) => Err(Problem::new(Code::BodyInvalid, "The body took too long to arrive.")),
+        };
+        let (claim, body) = match checked {
+            Ok(checked) => checked,
+            Err(problem) => {
+                metrics::count_refused(&self.operation, problem.code().as_str());
+                return problem.into_response();
+            }
+        };
+        let request = Request::from_parts(parts, Body::from(body));
+        let running = execute(&self.layer, claim, handler, state, request);
+        match tokio::time::timeout(limit, running).await {
+            Ok(answered) => answer::of(&self.layer.options, &self.operation, answered),
+            Err(_elapsed) => answer::not_in_time(&self.operation),
+        }
+    }
+
+    async fn check(&self, parts: &Parts, body: Body) -> Result<(Option<Claim>, Bytes), Problem> {
+        let tenant = parts.extensions.get::<Tenant>().ok_or_else(no_tenant)?;
+        let key = self.key(parts)?;
+        let body = read(body, self.layer.options.body_limit_bytes).await?;
+        if let Some(check) = self.policy.check {
+            check(&parts.headers, &body)?;
+        }
+        let Some(key) = key else {
+            return Ok((None, body));
+        };
+        let scope = (tenant.clone(), self.operation.clone(), &key);
+        let subject = self.subject(parts, body.clone());
+        let fingerprinter = Arc::clone(&self.layer.options.fingerprinter);
+        let claim = Claim::new(scope, self.policy.algorithm, subject, fingerprinter)
+            .map_err(|cause| Problem::new(Code::BodyInvalid, format!("{cause}.")))?;
+        Ok((Some(claim), body))
+    }
+
+    fn key(&self, parts: &Parts) -> Result<Option<Key>, Problem> {
+        let values = parts.headers.get_all(IDEMPOTENCY_KEY).iter().map(http::HeaderValue::as_bytes);
+        match Key::from_header(values) {
+            Ok(key) => Ok(Some(key)),
+            Err(KeyError::Missing) if self.policy.kind == Kind::Optional => Ok(None),
+            Err(error @ KeyError::Missing) => Err(Problem::new(Code::KeyMissing, sentence(error))),
+            Err(
+                error @ (KeyError::Many
+                | KeyError::Empty
+                | KeyError::TooLong
+                | KeyError::NotPrintable
+                | KeyError::Malformed),
+            ) => Err(Problem::new(Code::KeyInvalid, sentence(error))),
+        }
+    }
+
+    fn subject(&self, parts: &Parts, body: Bytes) -> Subject {
+        // A nested router sees a shortened path; what was asked for is the whole one.
+        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |it| &it.0);
+        let text = |it: &http::HeaderValue| String::from_utf8_lossy(it.as_bytes()).into_owned();
+        let headers = self.policy.headers.iter().map(|name| {
+            let value = parts.headers.get(name).map_or(&b""[..], http::HeaderValue::as_bytes);
+            (name.as_str().to_owned(), value.to_vec())
+        });
+        Subject {
+            method: parts.method.as_str().to_owned(),
+            path: uri.path().to_owned(),
+            query: uri.query().unwrap_or_default().to_owned(),
+            content_type: parts.headers.get(CONTENT_TYPE).map(text).unwrap_or_default(),
+            headers: headers.collect(),
+            body,
+        }
+    }
+}
+
+async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
+    to_bytes(body, limit).await.map_err(|error| {
+        if error.source().is_some_and(|it| it.is::<LengthLimitError>()) {
+            Problem::new(Code::BodyTooLarge, format!("Send a body of at most {limit} bytes."))
+        } else {
+            Problem::new(Code::BodyInvalid, "The body did not arrive whole.")
+        }
+    })
+}
+
+fn attempt_of(request: &Request) -> u32 {
+    let value = request.headers().get(ONCELY_ATTEMPT).and_then(|it| it.to_str().ok());
+    value.and_then(|it| it.trim().parse().ok()).unwrap_or(1)
+}
+
+/// An error's text as a sentence.
+fn sentence(error: KeyError) -> String {
+    let text = error.to_string();
+    let mut chars = text.chars();
+    let first = chars.next().map(|it| it.to_ascii_uppercase());
+    first.into_iter().chain(chars).chain(['.']).collect()
+}
+
+fn no_tenant() -> Problem {
+    tracing::error!(
+        "a request reached a guarded route without a tenant: call Routes::authenticate or \
+         Routes::single_tenant, or insert an oncely::domain::Tenant in a layer of your own"
+    );
+    Problem::new(Code::Internal, "The request can't be answered.")
+}

@@ -1,0 +1,259 @@
+//! Problem documents (RFC 9457), and the one place that maps what happened to a status.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::headers::{IDEMPOTENCY_STATUS, Status};
+
+/// Where the conventions for keys are written down.
+const KEY_SPECIFICATION: &str = "<https://datatracker.ietf.org/doc/html/\
+    draft-ietf-httpapi-idempotency-key-header-07>; rel=\"describedby\"";
+
+/// The stable codes. Clients rely on the text; changing one is a breaking change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// 400: no `Idempotency-Key`.
+    KeyMissing,
+    /// 400: an `Idempotency-Key` that is none.
+    KeyInvalid,
+    /// 400: a body that is not what the route takes.
+    BodyInvalid,
+    /// 401: no valid credential.
+    Unauthorized,
+    /// 402: the card was declined.
+    CardDeclined,
+    /// 404: no such resource.
+    NotFound,
+    /// 405: the resource has no such method.
+    MethodNotAllowed,
+    /// 409: the same key is being worked on.
+    InFlight,
+    /// 409: done, but its answer can't be given.
+    ResponseNotReplayable,
+    /// 413: the body is too large.
+    BodyTooLarge,
+    /// 422: the key was used for another request.
+    KeyReused,
+    /// 500: a bug or a wrong setting of ours.
+    Internal,
+    /// 503: nothing happened, come again.
+    StoreUnavailable,
+    /// 503: nobody knows whether it happened, come again with the same key.
+    OutcomeUnknown,
+}
+
+/// What a client may do after a problem.
+struct Advice {
+    /// Whether the same request can succeed later.
+    retryable: bool,
+    /// Whether a retry must carry the same key.
+    retry_same_key: bool,
+    /// Whether a new key is safe: the operation has not happened under this one.
+    safe_new_key: bool,
+}
+
+/// A problem document, and the headers that go with it.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    code: Code,
+    status: StatusCode,
+    detail: String,
+    retry_after: Option<Duration>,
+    idempotency_status: Status,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    instance: String,
+    code: &'static str,
+    retryable: bool,
+    retry_same_key: bool,
+    safe_new_key: bool,
+}
+
+impl Code {
+    /// The code as clients see it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::KeyMissing => "key-missing",
+            Self::KeyInvalid => "key-invalid",
+            Self::BodyInvalid => "body-invalid",
+            Self::Unauthorized => "unauthorized",
+            Self::CardDeclined => "card-declined",
+            Self::NotFound => "not-found",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::InFlight => "in-flight",
+            Self::ResponseNotReplayable => "response-not-replayable",
+            Self::BodyTooLarge => "body-too-large",
+            Self::KeyReused => "key-reused",
+            Self::Internal => "internal",
+            Self::StoreUnavailable => "store-unavailable",
+            Self::OutcomeUnknown => "outcome-unknown",
+        }
+    }
+
+    /// The status that the code has unless a setting says otherwise.
+    const fn status(self) -> StatusCode {
+        match self {
+            Self::KeyMissing | Self::KeyInvalid | Self::BodyInvalid => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::CardDeclined => StatusCode::PAYMENT_REQUIRED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::InFlight | Self::ResponseNotReplayable => StatusCode::CONFLICT,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::StoreUnavailable | Self::OutcomeUnknown => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::KeyMissing => "The Idempotency-Key header is missing",
+            Self::KeyInvalid => "The Idempotency-Key header is not valid",
+            Self::BodyInvalid => "The body is not valid",
+            Self::Unauthorized => "A valid bearer token is required",
+            Self::CardDeclined => "The card was declined",
+            Self::NotFound => "There is no such resource",
+            Self::MethodNotAllowed => "The resource does not have this method",
+            Self::InFlight => "A request with this key is being worked on",
+            Self::ResponseNotReplayable => "The operation is done, but its answer can't be repeated",
+            Self::BodyTooLarge => "The body is too large",
+            Self::KeyReused => "The key was used for another request",
+            Self::Internal => "Something is wrong on our side",
+            Self::StoreUnavailable => "The store can't be reached",
+            Self::OutcomeUnknown => "The outcome of the operation is not known",
+        }
+    }
+
+    const fn advice(self) -> Advice {
+        match self {
+            // Nothing happened, and the request itself must change.
+            Self::KeyMissing
+            | Self::KeyInvalid
+            | Self::BodyInvalid
+            | Self::Unauthorized
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::BodyTooLarge => {
+                Advice { retryable: false, retry_same_key: false, safe_new_key: true }
+            }
+            // Answered for good: the same key repeats it, a new key is a new attempt to pay.
+            Self::CardDeclined => {
+                Advice { retryable: false, retry_same_key: false, safe_new_key: true }
+            }
+            // The other request under this key stands; this one has not run.
+            Self::KeyReused => {
+                Advice { retryable: false, retry_same_key: false, safe_new_key: true }
+            }
+            // A new key would do it a second time.
+            Self::ResponseNotReplayable => {
+                Advice { retryable: false, retry_same_key: false, safe_new_key: false }
+            }
+            Self::InFlight | Self::OutcomeUnknown => {
+                Advice { retryable: true, retry_same_key: true, safe_new_key: false }
+            }
+            Self::StoreUnavailable | Self::Internal => {
+                Advice { retryable: true, retry_same_key: true, safe_new_key: true }
+            }
+        }
+    }
+
+    const fn idempotency_status(self) -> Status {
+        match self {
+            Self::InFlight => Status::InFlight,
+            Self::KeyReused => Status::Mismatch,
+            Self::ResponseNotReplayable => Status::Replayed,
+            Self::OutcomeUnknown => Status::Unknown,
+            Self::KeyMissing
+            | Self::KeyInvalid
+            | Self::BodyInvalid
+            | Self::Unauthorized
+            | Self::CardDeclined
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::BodyTooLarge
+            | Self::Internal
+            | Self::StoreUnavailable => Status::Ignored,
+        }
+    }
+}
+
+impl Problem {
+    /// A problem with a sentence for people. The sentence must hold no key, body or secret.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            status: code.status(),
+            detail: detail.into(),
+            retry_after: None,
+            idempotency_status: code.idempotency_status(),
+        }
+    }
+
+    /// With `Retry-After`, in whole seconds, at least one.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// With another status than the code's own.
+    #[must_use]
+    pub(super) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The problem's code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    fn document(&self) -> Vec<u8> {
+        let advice = self.code.advice();
+        let document = Document {
+            r#type: format!("urn:oncely:problem:{}", self.code.as_str()),
+            title: self.code.title(),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            instance: format!("urn:uuid:{}", Uuid::new_v4()),
+            code: self.code.as_str(),
+            retryable: advice.retryable,
+            retry_same_key: advice.retry_same_key,
+            safe_new_key: advice.safe_new_key,
+        };
+        serde_json::to_vec(&document).expect("invariant: strings, numbers and booleans are JSON")
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, self.document()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(IDEMPOTENCY_STATUS, self.idempotency_status.value());
+        if let Some(wait) = self.retry_after {
+            let seconds = wait.as_secs() + u64::from(0 < wait.subsec_nanos());
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        if self.code == Code::Unauthorized {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if matches!(self.code, Code::KeyMissing | Code::KeyInvalid) {
+            headers.insert(LINK, HeaderValue::from_static(KEY_SPECIFICATION));
+        }
+        response
+    }
+}

@@ -1,0 +1,192 @@
+//! A router whose mutating routes say what they do about keys.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::handler::Handler;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, Route, get, on};
+use http::StatusCode;
+
+use super::authenticate::{Tokens, authenticate};
+use super::guard::Guard;
+use super::headers::{IDEMPOTENCY_STATUS, Status};
+use super::policy::{Kind, Policy};
+use super::problem::{Code, Problem};
+use crate::config;
+use crate::domain::{Fingerprinter, HeaderAllowList, HeaderRefused, Operation, Tenant};
+use crate::store::Store;
+use crate::telemetry::metrics;
+
+/// The layer's settings, ready to use.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub(super) body_limit_bytes: usize,
+    pub(super) request_timeout: Duration,
+    pub(super) response_limit_bytes: usize,
+    pub(super) mismatch_status: StatusCode,
+    pub(super) replay_headers: HeaderAllowList,
+    pub(super) fingerprinter: Arc<Fingerprinter>,
+}
+
+/// What every guarded route of one router shares.
+#[derive(Debug)]
+pub(super) struct Layer {
+    pub(super) store: Store,
+    pub(super) options: Options,
+}
+
+/// Builds an axum router whose mutating routes each have a [`Policy`].
+///
+/// A mutating route without a policy does not compile:
+///
+/// ```compile_fail
+/// # fn routes(routes: oncely::http::Routes) -> oncely::http::Routes {
+/// routes.post("/charge", || async { "charged" })
+/// # }
+/// ```
+///
+/// ```
+/// # use oncely::http::{Policy, Routes};
+/// # fn routes(routes: Routes) -> Routes {
+/// routes.post("/charge", Policy::required(), || async { "charged" })
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Routes<S = ()> {
+    router: Router<S>,
+    layer: Arc<Layer>,
+}
+
+impl Options {
+    /// Takes the settings of the sections `http` and `idempotency`. Fails on a header that must
+    /// not be replayed.
+    pub fn new(http: &config::Http, idempotency: &config::Idempotency) -> Result<Self, HeaderRefused> {
+        Ok(Self {
+            body_limit_bytes: http.body_limit_bytes,
+            request_timeout: http.request_timeout,
+            response_limit_bytes: idempotency.response_limit_bytes,
+            mismatch_status: StatusCode::from_u16(idempotency.mismatch_status)
+                .unwrap_or(StatusCode::UNPROCESSABLE_ENTITY),
+            replay_headers: HeaderAllowList::with(idempotency.replay_headers())?,
+            fingerprinter: Arc::new(idempotency.fingerprinter()),
+        })
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Routes<S> {
+    /// Starts with no routes.
+    pub fn new(store: Store, options: Options) -> Self {
+        Self { router: Router::new(), layer: Arc::new(Layer { store, options }) }
+    }
+
+    /// A route that changes nothing: `GET`, and with it `HEAD`. A key is ignored.
+    #[must_use]
+    pub fn get<H: Handler<T, S>, T: 'static>(mut self, path: &str, handler: H) -> Self {
+        self.router = self.router.route(path, get(handler));
+        self
+    }
+
+    /// A `POST` route with its policy.
+    #[must_use]
+    pub fn post<H: Handler<T, S>, T: 'static>(self, path: &str, policy: Policy, handler: H) -> Self {
+        self.mutating(("POST", MethodFilter::POST), path, policy, handler)
+    }
+
+    /// A `PUT` route with its policy, often [`Policy::natural`].
+    #[must_use]
+    pub fn put<H: Handler<T, S>, T: 'static>(self, path: &str, policy: Policy, handler: H) -> Self {
+        self.mutating(("PUT", MethodFilter::PUT), path, policy, handler)
+    }
+
+    /// A `PATCH` route with its policy.
+    #[must_use]
+    pub fn patch<H: Handler<T, S>, T: 'static>(self, path: &str, policy: Policy, handler: H) -> Self {
+        self.mutating(("PATCH", MethodFilter::PATCH), path, policy, handler)
+    }
+
+    /// A `DELETE` route with its policy, often [`Policy::natural`].
+    #[must_use]
+    pub fn delete<H: Handler<T, S>, T: 'static>(self, path: &str, policy: Policy, handler: H) -> Self {
+        self.mutating(("DELETE", MethodFilter::DELETE), path, policy, handler)
+    }
+
+    /// Requires a bearer token on every route so far, and takes the tenant from it.
+    #[must_use]
+    pub fn authenticate(self, tokens: Tokens) -> Self {
+        self.layered(from_fn_with_state(tokens, authenticate))
+    }
+
+    /// Serves one tenant, for an application that has only one or authenticates elsewhere.
+    ///
+    /// An application with several puts each caller's [`Tenant`] into the request's extensions,
+    /// in a layer of its own around this router.
+    #[must_use]
+    pub fn single_tenant(self, tenant: Tenant) -> Self {
+        self.layered(axum::Extension(tenant))
+    }
+
+    fn layered<L>(mut self, layer: L) -> Self
+    where
+        L: tower::Layer<Route> + Clone + Send + Sync + 'static,
+        L::Service: tower::Service<Request, Response: IntoResponse, Error: Into<Infallible>, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        if self.router.has_routes() {
+            self.router = self.router.route_layer(layer);
+        }
+        self
+    }
+
+    /// The finished router. Every answer of it says what the key came to.
+    pub fn into_router(self) -> Router<S> {
+        let limit = self.layer.options.body_limit_bytes;
+        self.router
+            .method_not_allowed_fallback(method_not_allowed)
+            .layer(DefaultBodyLimit::max(limit))
+            .layer(map_response(ignored_unless_said))
+    }
+
+    fn mutating<H: Handler<T, S>, T: 'static>(
+        mut self,
+        (method, filter): (&str, MethodFilter),
+        path: &str,
+        policy: Policy,
+        handler: H,
+    ) -> Self {
+        let name = format!("{method} {path}");
+        let operation = Operation::new(name).expect("invariant: a route is short printable ASCII");
+        metrics::register_operation(&operation);
+        match policy.kind {
+            Kind::Required | Kind::Optional => {
+                let guard = Guard::new(Arc::clone(&self.layer), operation, policy);
+                let handle = move |State(state): State<S>, request: Request| {
+                    guard.clone().handle(handler.clone(), state, request)
+                };
+                self.router = self.router.route(path, on(filter, handle));
+            }
+            Kind::Natural => self.router = self.router.route(path, on(filter, handler)),
+            Kind::Exempt { reason } => {
+                tracing::info!(%operation, reason, "this route ignores idempotency keys");
+                self.router = self.router.route(path, on(filter, handler));
+            }
+        }
+        self
+    }
+}
+
+async fn method_not_allowed() -> Problem {
+    Problem::new(Code::MethodNotAllowed, "See docs/http-api.md for the methods of this resource.")
+}
+
+async fn ignored_unless_said(mut response: Response) -> Response {
+    response.headers_mut().entry(IDEMPOTENCY_STATUS).or_insert_with(|| Status::Ignored.value());
+    response
+}

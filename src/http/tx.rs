@@ -1,0 +1,96 @@
+//! How a handler gets the transaction that its effects belong into.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use sqlx::PgConnection;
+
+use super::problem::{Code, Problem};
+use crate::ledger;
+
+/// The transaction of this request, as an extractor.
+///
+/// Use it as a `PgConnection`: `sqlx::query("…").execute(&mut *tx)`. The layer commits what was
+/// written through it together with the answer:
+///
+/// - 2xx: writes and answer are committed, and the answer is replayed from then on;
+/// - a refusal such as 402, 404, 409 or 422: the writes are rolled back, the answer is kept;
+/// - any other status, a panic, a time-out: nothing is kept, and a retry runs again.
+///
+/// [`Keeping`] overrules this for one answer. The handler must drop its `Tx` before it answers,
+/// which it does unless it moves it elsewhere.
+#[derive(Debug)]
+pub struct Tx {
+    /// `None` only while it is dropped.
+    tx: Option<ledger::Tx>,
+    slot: Slot,
+}
+
+/// Overrules what is kept of an answer: put it into the response's extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeping {
+    /// Commit writes and answer.
+    EffectsAndAnswer,
+    /// Roll the writes back and keep the answer.
+    Answer,
+    /// Roll the writes back and keep nothing.
+    Nothing,
+}
+
+/// Where the transaction lies while the handler does not hold it.
+#[derive(Debug, Clone)]
+pub(super) struct Slot(Arc<Mutex<Option<ledger::Tx>>>);
+
+impl Slot {
+    pub(super) fn holding(tx: ledger::Tx) -> Self {
+        Self(Arc::new(Mutex::new(Some(tx))))
+    }
+
+    pub(super) fn take(&self) -> Option<ledger::Tx> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn put_back(&self, tx: ledger::Tx) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(tx);
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Tx {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let slot = parts.extensions.get::<Slot>().cloned();
+        let taken = slot.and_then(|slot| slot.take().map(|tx| Self { tx: Some(tx), slot }));
+        taken.ok_or_else(|| {
+            tracing::error!(
+                "a handler asks for oncely::http::Tx, but its route has no required or optional \
+                 policy, or it asks twice"
+            );
+            Problem::new(Code::Internal, "The request can't be answered.")
+        })
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if let Some(tx) = self.tx.take() {
+            self.slot.put_back(tx);
+        }
+    }
+}
+
+impl Deref for Tx {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        self.tx.as_ref().expect("invariant: held until dropped")
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        self.tx.as_mut().expect("invariant: held until dropped")
+    }
+}

@@ -1,0 +1,34 @@
+//! Deletes records past their retention, a bounded batch at a time.
+
+use super::connection::Ledger;
+use super::error::{Error, Operation};
+
+/// Index: `records_expires_at`. The grace keeps the pruner away from a request that found its
+/// record a moment before it expired. Rows that another pruner holds are skipped.
+const PRUNE: &str = "
+DELETE FROM oncely.records r
+USING (
+    SELECT tenant, id FROM oncely.records
+    WHERE expires_at < now() - make_interval(secs => $1)
+    ORDER BY expires_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+) expired
+WHERE r.tenant = expired.tenant AND r.id = expired.id";
+
+impl Ledger {
+    /// Deletes at most one batch of expired records; returns how many it deleted, and whether
+    /// the batch was full and more may be left.
+    pub async fn prune(&self) -> Result<(u64, bool), Error> {
+        let mut tx = self.begin().await?;
+        let n_deleted = sqlx::query(PRUNE)
+            .bind(self.settings.prune_grace.as_secs_f64())
+            .bind(i64::from(self.settings.prune_batch))
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::driver(Operation::Prune))?
+            .rows_affected();
+        tx.commit().await?;
+        Ok((n_deleted, n_deleted == u64::from(self.settings.prune_batch)))
+    }
+}

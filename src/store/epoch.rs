@@ -1,0 +1,64 @@
+//! Keeps watch over the ledger's epoch, so that a hot answer of a lost history is never replayed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use tokio::time::Instant;
+
+use crate::domain::Epoch;
+use crate::ledger::Ledger;
+use crate::shutdown::Tasks;
+
+/// The epoch as it was last confirmed. Cloning shares it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct EpochWatch {
+    last: Arc<ArcSwapOption<Confirmed>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Confirmed {
+    epoch: Epoch,
+    /// When the question was sent, not when the answer came: the answer is as old as that.
+    asked_at: Instant,
+}
+
+impl EpochWatch {
+    /// Asks the ledger every `interval`, until the tasks are drained.
+    pub(super) fn start(&self, ledger: Ledger, interval: Duration, tasks: &Tasks) {
+        let watch = self.clone();
+        tasks.spawn_loop(async move {
+            let mut ticks = tokio::time::interval(interval);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                watch.confirm(&ledger).await;
+            }
+        });
+    }
+
+    /// Asks the ledger once. A failure leaves the last confirmation to grow old.
+    pub(super) async fn confirm(&self, ledger: &Ledger) {
+        let asked_at = Instant::now();
+        match ledger.epoch().await {
+            Ok(epoch) => {
+                let before = self.last.swap(Some(Arc::new(Confirmed { epoch, asked_at })));
+                if before.is_some_and(|it| it.epoch != epoch) {
+                    tracing::warn!(?epoch, "the ledger has a new epoch: hot answers are stale");
+                }
+            }
+            Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "no epoch"),
+        }
+    }
+
+    /// The epoch, where it was confirmed within `max_age`.
+    pub(super) fn confirmed_within(&self, max_age: Duration) -> Option<Epoch> {
+        let last = self.last.load();
+        last.as_ref().filter(|it| it.asked_at.elapsed() <= max_age).map(|it| it.epoch)
+    }
+
+    /// The epoch as it was last known, however long ago.
+    pub(super) fn last_known(&self) -> Option<Epoch> {
+        self.last.load().as_ref().map(|it| it.epoch)
+    }
+}

@@ -1,0 +1,58 @@
+//! The two tiers as one: Redis answers quickly what Postgres has decided.
+//!
+//! # Overview
+//!
+//! A transactional operation goes through these steps; each has a fail point of the same name.
+//!
+//! ```text
+//!   latch     Redis    SET key latch NX GET PX     held? a completed answer replays, a fresh
+//!                                                  latch is 409; all else asks the ledger
+//!   begin     Postgres BEGIN
+//!   acquire   Postgres lock, then look up          busy: 409 · known: replay or 422
+//!   work      the operation's own statements, in this transaction
+//!   complete  Postgres INSERT the record with its answer
+//!   commit    Postgres COMMIT
+//!   publish   Redis    SET key completed PXAT      only after COMMIT was acknowledged
+//! ```
+//!
+//! # Authority
+//!
+//! The ledger's primary key. Redis may lose, keep, repeat or invent anything, and can only make
+//! an answer slower, or say 409 for a moment where a replay was due.
+//!
+//! # Whose clock
+//!
+//! The database's for everything stored. This machine's only judges whether a latch is fresh
+//! enough to be believed without asking; a wrong clock asks more often.
+//!
+//! # Concurrency
+//!
+//! The whole of it runs in a task of its own, because a web server drops a handler's future when
+//! the client hangs up. Whatever the caller does, the work ends as if it had stayed.
+//!
+//! # Failure
+//!
+//! - Redis gone, slow, full, read-only or lying: as if it were not there (`degraded`).
+//! - Postgres gone before COMMIT was sent: nothing happened, and we say so.
+//! - COMMIT's answer lost: the record is looked up; where that fails too, the outcome is unknown,
+//!   nothing is cached, and the same key tells the truth later.
+//! - Killed between any two steps: an open transaction is rolled back by the server, a committed
+//!   one has its answer stored. There is no third state, and no lease to wait for.
+//!
+//! # What this does not promise
+//!
+//! Nothing about effects outside the transaction: a mail, a card processor. See
+//! `docs/guarantees.md`.
+
+mod epoch;
+mod error;
+mod hint;
+mod open;
+mod prune;
+mod settle;
+mod transactional;
+mod unkeyed;
+
+pub use error::Error;
+pub use open::{Health, Store};
+pub use transactional::{Finished, Keep, Outcome};

@@ -1,0 +1,82 @@
+//! Opens the store, and says how it is.
+
+use std::sync::Arc;
+
+use crate::config;
+use crate::failpoint::FailPoints;
+use crate::hot::{self, Hot};
+use crate::ledger::{self, Ledger};
+use crate::shutdown::Tasks;
+
+use super::epoch::EpochWatch;
+use super::prune;
+
+/// The store. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(super) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) hot: Hot,
+    pub(super) ledger: Ledger,
+    pub(super) epoch: EpochWatch,
+    pub(super) hot_settings: config::Hot,
+    pub(super) ledger_settings: config::Ledger,
+    pub(super) tasks: Tasks,
+    pub(super) points: FailPoints,
+}
+
+/// How the two tiers are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Whether the ledger's epoch was confirmed a moment ago: it is up, and it is the primary.
+    pub ledger_is_up: bool,
+    /// The hot path.
+    pub hot: hot::Status,
+}
+
+impl Store {
+    /// Makes a store of its two tiers, and starts its background loops on `tasks`.
+    ///
+    /// The first confirmation of the epoch is awaited, so that a store whose ledger is up serves
+    /// hot answers from its first request on. A ledger that is down is no error here.
+    pub async fn open(
+        (hot, hot_settings): (Hot, config::Hot),
+        (ledger, ledger_settings): (Ledger, config::Ledger),
+        tasks: Tasks,
+        points: FailPoints,
+    ) -> Self {
+        let epoch = EpochWatch::default();
+        epoch.confirm(&ledger).await;
+        epoch.start(ledger.clone(), ledger_settings.epoch_interval, &tasks);
+        prune::start(ledger.clone(), ledger_settings.prune_interval, &tasks);
+        let inner = Inner { hot, ledger, epoch, hot_settings, ledger_settings, tasks, points };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The ledger, for reads and for the operator's commands.
+    pub fn ledger(&self) -> &Ledger {
+        &self.inner.ledger
+    }
+
+    /// The tasks that a shutdown drains.
+    pub fn tasks(&self) -> &Tasks {
+        &self.inner.tasks
+    }
+
+    /// How the two tiers are, from what is known: asks nobody.
+    pub fn health(&self) -> Health {
+        let max_age = self.inner.ledger_settings.epoch_max_age * 2;
+        Health {
+            ledger_is_up: self.inner.epoch.confirmed_within(max_age).is_some(),
+            hot: self.inner.hot.status(),
+        }
+    }
+
+    /// Reasons not to serve from this ledger; empty where there is none.
+    pub async fn check(&self, allow_unsafe_durability: bool) -> Result<Vec<ledger::Refusal>, ledger::Error> {
+        self.inner.ledger.check(allow_unsafe_durability).await
+    }
+}

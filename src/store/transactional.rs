@@ -1,0 +1,191 @@
+//! Runs an operation whose effects lie inside Postgres, at most once.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::error::Error;
+use super::hint::{Hint, Knowledge, judge};
+use super::open::{Inner, Store};
+use super::settle::{Attempt, Settled};
+use crate::clock;
+use crate::domain::{Claim, Decision, Epoch, Record, State, Stored};
+use crate::hot::{self, Envelope, Latch};
+use crate::ledger::Tx;
+
+/// What a handler returns to the store: its transaction, its answer, and what to keep of either.
+#[derive(Debug)]
+pub struct Finished<T> {
+    /// The transaction it was given. `None` where it was not given back: nothing is committed.
+    pub tx: Option<Tx>,
+    /// What is to be kept.
+    pub keep: Keep,
+    /// The answer in whatever form the caller wants it back.
+    pub value: T,
+}
+
+/// What is kept of an execution.
+#[derive(Debug)]
+pub enum Keep {
+    /// The effects and the answer: the usual end.
+    EffectsAndAnswer(Stored),
+    /// The answer alone: a refusal that the same request would meet again, such as a declined
+    /// card. What the handler wrote is rolled back.
+    Answer(Stored),
+    /// Nothing: the attempt failed, and the next one runs again.
+    Nothing,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum Outcome<T> {
+    /// It ran, and what was to be kept is committed.
+    Executed(T),
+    /// It ran and kept nothing.
+    NotKept(T),
+    /// It did not run: replay, in flight, mismatch or unverifiable.
+    Decided(Decision),
+}
+
+impl Store {
+    /// Runs `work` for `claim`, unless its key says otherwise.
+    ///
+    /// `work` gets the transaction that its effects belong into, and returns it. It runs at most
+    /// once, and its effects are committed together with its answer or not at all.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the returned future stops nothing: the work ends in a task of its own, bounded by
+    /// `ledger.operation_timeout`, and its answer is there for the retry.
+    pub async fn transactional<T, W, F>(&self, claim: Claim, work: W) -> Result<Outcome<T>, Error>
+    where
+        T: Send + 'static,
+        W: FnOnce(Tx) -> F + Send + 'static,
+        F: Future<Output = Finished<T>> + Send,
+    {
+        let inner = Arc::clone(&self.inner);
+        let task = self.inner.tasks.spawn(async move { inner.run(claim, work).await });
+        match task.await {
+            Ok(result) => result,
+            Err(error) => Err(error
+                .try_into_panic()
+                .map_or(Error::TimedOut, |panic| Error::from_panic(&*panic))),
+        }
+    }
+}
+
+impl Inner {
+    async fn run<T, W, F>(&self, claim: Claim, work: W) -> Result<Outcome<T>, Error>
+    where
+        T: Send,
+        W: FnOnce(Tx) -> F + Send,
+        F: Future<Output = Finished<T>> + Send,
+    {
+        let mut attempt = self.attempt(claim);
+        self.points.reach("store.transactional.before_latch").await?;
+        match self.latch(&attempt).await {
+            Latching::Latched => attempt.is_latched = true,
+            Latching::Hint(Hint::Decided(decision)) => return Ok(Outcome::Decided(decision)),
+            Latching::Hint(Hint::AskLedger { is_latched_for_another }) => {
+                attempt.is_latched_for_another = is_latched_for_another;
+            }
+        }
+        let settled = match self.points.reach("store.transactional.after_latch").await {
+            Ok(()) => self.settle(&attempt, work).await,
+            Err(injected) => Err(injected.into()),
+        };
+        let record = match &settled {
+            Ok(Settled::Committed(_, record) | Settled::Decided(_, Some(record))) => Some(record),
+            Ok(Settled::Decided(_, None) | Settled::NotKept(_)) | Err(_) => None,
+        };
+        let is_published = match record {
+            Some(record) => self.publish(&attempt, record).await,
+            None => false,
+        };
+        if attempt.is_latched && !is_published {
+            // Without Redis, the latch ends by its own expiry.
+            drop(self.hot.release(&attempt.claim.identity, &attempt.latch).await);
+        }
+        settled.map(|it| match it {
+            Settled::Committed(value, _) => Outcome::Executed(value),
+            Settled::NotKept(value) => Outcome::NotKept(value),
+            Settled::Decided(decision, _) => Outcome::Decided(decision),
+        })
+    }
+
+    fn attempt(&self, claim: Claim) -> Attempt {
+        let epoch = self.epoch.confirmed_within(self.ledger_settings.epoch_max_age);
+        let latch = Envelope {
+            // A latch counts whatever its epoch is; it only has to have one.
+            epoch: epoch.unwrap_or(Epoch { number: 0, timeline: 0 }),
+            fingerprint: claim.fingerprint,
+            content: Latch {
+                token: *Uuid::new_v4().as_bytes(),
+                started_at: clock::now(),
+                attempt: 1,
+            },
+        };
+        let deadline = Instant::now() + self.ledger_settings.operation_timeout;
+        Attempt { claim, latch, epoch, deadline, is_latched: false, is_latched_for_another: false }
+    }
+
+    /// Asks Redis. Whatever goes wrong with it, the request goes on to the ledger.
+    async fn latch(&self, attempt: &Attempt) -> Latching {
+        let held = match self.hot.acquire(&attempt.claim.identity, &attempt.latch).await {
+            Ok(hot::Acquired::Latched) => return Latching::Latched,
+            Ok(hot::Acquired::Held(held)) => held,
+            Ok(hot::Acquired::Garbage) | Err(_) => return Latching::Hint(Hint::ASK),
+        };
+        let known = Knowledge {
+            epoch: attempt.epoch.or_else(|| self.epoch_when_ledger_down()),
+            now: clock::now(),
+            trust_window: self.hot_settings.trust_window,
+        };
+        Latching::Hint(judge(&attempt.claim, held, known))
+    }
+
+    /// By policy, an answer may be replayed while the ledger can't confirm its epoch.
+    fn epoch_when_ledger_down(&self) -> Option<Epoch> {
+        if self.hot_settings.replay_when_ledger_down { self.epoch.last_known() } else { None }
+    }
+
+    /// Tells Redis what the ledger has committed. The command is queued before this returns, so
+    /// that this process's next request for the key sees it; its reply is awaited by a task.
+    async fn publish(&self, attempt: &Attempt, record: &Record) {
+        let (Some(epoch), State::Completed { stored, completed_at, expires_at }) =
+            (attempt.epoch, &record.state)
+        else {
+            return false;
+        };
+        if self.points.reach("store.transactional.before_publish").await.is_err() {
+            return false;
+        }
+        let answer = Envelope {
+            epoch,
+            fingerprint: record.fingerprint.unwrap_or(attempt.claim.fingerprint),
+            content: hot::Completed {
+                stored: stored.clone(),
+                completed_at: *completed_at,
+                expires_at: *expires_at,
+            },
+        };
+        let (hot, identity, latch) = (self.hot.clone(), attempt.claim.identity, attempt.latch);
+        let mut writing = Box::pin(async move { hot.complete(&identity, &latch, &answer).await });
+        // One poll queues the command; see `Hot::complete`.
+        if futures_util::poll!(&mut writing).is_pending() {
+            // What becomes of it is the breaker's concern: the ledger has the answer.
+            self.tasks.spawn(async move { drop(writing.await) });
+        }
+        true
+    }
+}
+
+/// What asking Redis came to.
+enum Latching {
+    /// Our latch is there.
+    Latched,
+    /// It is not.
+    Hint(Hint),
+}

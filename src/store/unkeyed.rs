@@ -1,0 +1,57 @@
+//! Runs an operation without a key: one transaction, no record, no promise about repeats.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::error::Error;
+use super::open::{Inner, Store};
+use super::settle::catch_panic;
+use super::transactional::{Finished, Keep};
+use crate::ledger::Tx;
+
+impl Store {
+    /// Runs `work` in a transaction of its own, for a route whose key is optional and absent.
+    ///
+    /// # Cancellation
+    ///
+    /// As [`Store::transactional`]: dropping the returned future stops nothing.
+    pub async fn unkeyed<T, W, F>(&self, work: W) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: FnOnce(Tx) -> F + Send + 'static,
+        F: Future<Output = Finished<T>> + Send,
+    {
+        let inner = Arc::clone(&self.inner);
+        let task = self.inner.tasks.spawn(async move { inner.run_unkeyed(work).await });
+        match task.await {
+            Ok(result) => result,
+            Err(error) => Err(error
+                .try_into_panic()
+                .map_or(Error::TimedOut, |panic| Error::from_panic(&*panic))),
+        }
+    }
+}
+
+impl Inner {
+    async fn run_unkeyed<T, W, F>(&self, work: W) -> Result<T, Error>
+    where
+        T: Send,
+        W: FnOnce(Tx) -> F + Send,
+        F: Future<Output = Finished<T>> + Send,
+    {
+        let deadline = Instant::now() + self.ledger_settings.operation_timeout;
+        let tx = self.ledger.begin().await.map_err(Error::from_ledger)?;
+        let worked = timeout_at(deadline, catch_panic(async { work(tx).await })).await;
+        let finished = worked
+            .map_err(|_elapsed| Error::TimedOut)?
+            .map_err(|panic| Error::from_panic(&*panic))?;
+        let tx = finished.tx.ok_or(Error::TransactionEscaped)?;
+        match finished.keep {
+            Keep::EffectsAndAnswer(_) => self.ledger.commit(tx).await.map_err(Error::from_ledger)?,
+            Keep::Answer(_) | Keep::Nothing => self.roll_back(tx).await,
+        }
+        Ok(finished.value)
+    }
+}

@@ -1,0 +1,141 @@
+//! Every metric's name, meaning and labels. Labels come from closed sets, and each series is born
+//! at zero, so that a rate has data before the first event.
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+
+use crate::domain::Operation;
+
+/// Requests by operation and outcome: signal 1.
+const REQUESTS: &str = "oncely_requests_total";
+/// Requests by operation and attempt: signal 2.
+const ATTEMPTS: &str = "oncely_attempts_total";
+/// Requests that were refused before anything was stored, by operation and problem code.
+const REFUSED: &str = "oncely_refused_total";
+/// 1 while the hot path is used, 0 while it is degraded.
+const HOT_UP: &str = "oncely_hot_up";
+/// 1 while the ledger's epoch is confirmed, 0 while it is not.
+const LEDGER_UP: &str = "oncely_ledger_up";
+/// Connections to the ledger by state.
+const CONNECTIONS: &str = "oncely_ledger_connections";
+
+/// The codes of [`REFUSED`].
+const REFUSALS: [&str; 5] =
+    ["key-missing", "key-invalid", "body-invalid", "body-too-large", "internal"];
+
+/// What became of a request: the label `outcome`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Label {
+    /// It ran, and its answer is kept.
+    New,
+    /// It ran, and nothing is kept under a key.
+    NotKept,
+    /// Its stored answer was repeated.
+    Replayed,
+    /// 409, the key is being worked on.
+    InFlight,
+    /// 422, the key was used for another request.
+    Mismatch,
+    /// 409, done, but its answer can't be given.
+    NotReplayable,
+    /// 503, nothing was done.
+    Unavailable,
+    /// 503, nobody knows.
+    OutcomeUnknown,
+    /// 500, a bug or a wrong setting.
+    Failed,
+}
+
+impl Label {
+    const ALL: [Self; 9] = [
+        Self::New,
+        Self::NotKept,
+        Self::Replayed,
+        Self::InFlight,
+        Self::Mismatch,
+        Self::NotReplayable,
+        Self::Unavailable,
+        Self::OutcomeUnknown,
+        Self::Failed,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::NotKept => "not_kept",
+            Self::Replayed => "replayed",
+            Self::InFlight => "in_flight",
+            Self::Mismatch => "mismatch",
+            Self::NotReplayable => "not_replayable",
+            Self::Unavailable => "unavailable",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Describes every metric to the installed recorder. Call it once, after installing one.
+pub fn describe() {
+    describe_counter!(REQUESTS, Unit::Count, "Requests with a valid key, by what became of them");
+    describe_counter!(ATTEMPTS, Unit::Count, "Requests by the attempt number the client sent");
+    describe_counter!(REFUSED, Unit::Count, "Requests refused before anything was stored");
+    describe_gauge!(HOT_UP, Unit::Count, "1 while Redis is used, 0 while the ledger serves alone");
+    describe_gauge!(LEDGER_UP, Unit::Count, "1 while the ledger answers and is the primary");
+    describe_gauge!(CONNECTIONS, Unit::Count, "Connections to the ledger by state");
+    set_tiers(false, false);
+    set_connections(0, 0);
+}
+
+/// Gives an operation's series their first value.
+pub(crate) fn register_operation(operation: &Operation) {
+    for label in Label::ALL {
+        outcome(operation, label).increment(0);
+    }
+    for number in [1, 2, 3, 4] {
+        attempts(operation, number).increment(0);
+    }
+    for code in REFUSALS {
+        refused(operation, code).increment(0);
+    }
+}
+
+pub(crate) fn count_outcome(operation: &Operation, label: Label) {
+    outcome(operation, label).increment(1);
+}
+
+pub(crate) fn count_attempt(operation: &Operation, number: u32) {
+    attempts(operation, number).increment(1);
+}
+
+pub(crate) fn count_refused(operation: &Operation, code: &'static str) {
+    refused(operation, code).increment(1);
+}
+
+/// Sets the gauges of the two tiers.
+pub(crate) fn set_tiers(hot_is_up: bool, ledger_is_up: bool) {
+    gauge!(HOT_UP).set(f64::from(u8::from(hot_is_up)));
+    gauge!(LEDGER_UP).set(f64::from(u8::from(ledger_is_up)));
+}
+
+/// Sets the gauges of the ledger's pool.
+pub(crate) fn set_connections(n_open: u32, n_idle: u32) {
+    gauge!(CONNECTIONS, "state" => "idle").set(f64::from(n_idle));
+    gauge!(CONNECTIONS, "state" => "busy").set(f64::from(n_open.saturating_sub(n_idle)));
+}
+
+fn outcome(operation: &Operation, label: Label) -> metrics::Counter {
+    counter!(REQUESTS, "operation" => operation.as_str().to_owned(), "outcome" => label.as_str())
+}
+
+fn attempts(operation: &Operation, number: u32) -> metrics::Counter {
+    let attempt = match number {
+        0 | 1 => "1",
+        2 => "2",
+        3 => "3",
+        4.. => "4+",
+    };
+    counter!(ATTEMPTS, "operation" => operation.as_str().to_owned(), "attempt" => attempt)
+}
+
+fn refused(operation: &Operation, code: &'static str) -> metrics::Counter {
+    counter!(REFUSED, "operation" => operation.as_str().to_owned(), "code" => code)
+}

@@ -1,0 +1,8 @@
+//! What the process says of itself: metrics, each named in one file, and logs.
+
+#[cfg(feature = "cli")]
+mod install;
+pub mod metrics;
+
+#[cfg(feature = "cli")]
+pub use install::{install_logs, install_metrics};
