@@ -9,6 +9,7 @@
 pub mod domain;
 
 // 1. Tools that know nothing of the domain.
+pub mod breaker;
 pub mod clock;
 pub mod failpoint;
 pub mod shutdown;
