@@ -13,3 +13,6 @@ pub mod breaker;
 pub mod clock;
 pub mod failpoint;
 pub mod shutdown;
+
+// 3. Redis, the hot path.
+pub mod hot;
