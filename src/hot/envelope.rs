@@ -317,32 +317,26 @@ mod tests {
     #[test]
     fn the_bytes_of_version_1_never_change() {
         // A change here needs a new version: hot answers of a running fleet would all be lost.
-        let tombstone = Stored::TooLarge {
-            status: StatusCode::OK,
-        };
-        for (bytes, golden) in [
+        let head = "6f6e630168ef2226df3a413d4242a7c812393067f3288a5ab201bc368c83e8f9747ea9550601\
+                    2507070707070707070707070707070707070707070707070707070707070707070707070707";
+        let status = StatusCode::OK;
+        for (bytes, tail) in [
             (
                 latch().encode(&identity("k-1")),
-                "6f6e630168ef2226df3a413d4242a7c812393067f3288a5ab201bc368c83e8f9747ea9550601\
-             2507070707070707070707070707070707070707070707070707070707070707070707070707\
-             000909090909090909090909090909090982c08b9a83b2b00602428f6d5796e61353",
+                "000909090909090909090909090909090982c08b9a83b2b00602428f6d5796e61353",
             ),
             (
                 charge().encode(&identity("k-1")),
-                "6f6e630168ef2226df3a413d4242a7c812393067f3288a5ab201bc368c83e8f9747ea9550601\
-             2507070707070707070707070707070707070707070707070707070707070707070707070707\
-             01c90138636f6e74656e742d747970653a206170706c69636174696f6e2f6a736f6e0d0a6c6f\
-             636174696f6e3a202f6368617267652f63685f310d0a0d7b226964223a2263685f31227d80c9\
-             9a9a83b2b00680c9cbb28ec1b0062f9b8df0094e1896",
+                "01c90138636f6e74656e742d747970653a206170706c69636174696f6e2f6a736f6e0d0a6c6f\
+                 636174696f6e3a202f6368617267652f63685f310d0a0d7b226964223a2263685f31227d80c9\
+                 9a9a83b2b00680c9cbb28ec1b0062f9b8df0094e1896",
             ),
             (
-                completed(tombstone).encode(&identity("k-1")),
-                "6f6e630168ef2226df3a413d4242a7c812393067f3288a5ab201bc368c83e8f9747ea9550601\
-             2507070707070707070707070707070707070707070707070707070707070707070707070707\
-             02c80180c99a9a83b2b00680c9cbb28ec1b0060c4a446109a7cda1",
+                completed(Stored::TooLarge { status }).encode(&identity("k-1")),
+                "02c80180c99a9a83b2b00680c9cbb28ec1b0060c4a446109a7cda1",
             ),
         ] {
-            assert_eq!(hex(&bytes), golden);
+            assert_eq!(hex(&bytes), [head, tail].concat());
         }
     }
 
