@@ -3,18 +3,25 @@
 //! The floors of the house, ground first. A room uses its own floor and those below it, never one
 //! above; `tests/it/tidy.rs` holds the floors up.
 
-#![cfg_attr(docsrs, feature(doc_cfg))]
-
 // 0. Words and decisions, pure.
 pub mod domain;
 
 // 1. Tools that know nothing of the domain.
+pub mod breaker;
 pub mod clock;
 pub mod failpoint;
 pub mod shutdown;
 
-// 2. Settings, one section per file, and every metric's name.
+// 2. Settings, one section per file; what the process says of itself.
 pub mod config;
+pub mod telemetry;
 
-// 3. Postgres, the authority.
+// 3. Redis, the hot path, which decides nothing; Postgres, the authority.
+pub mod hot;
 pub mod ledger;
+
+// 4. The two tiers as one.
+pub mod store;
+
+// 6. The idempotency layer for axum.
+pub mod http;

@@ -1,0 +1,9 @@
+//! The hot path against a real Redis, healthy, hostile and gone.
+
+mod acquire;
+mod complete;
+mod faults;
+mod probe;
+mod release;
+mod server;
+mod world;
