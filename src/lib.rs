@@ -12,3 +12,10 @@ pub mod domain;
 pub mod clock;
 pub mod failpoint;
 pub mod shutdown;
+
+// 2. Settings.
+pub mod config;
+
+// 8. What an operator types.
+#[cfg(feature = "cli")]
+pub mod cli;
