@@ -25,3 +25,7 @@ pub mod store;
 
 // 6. The idempotency layer for axum.
 pub mod http;
+
+// 8. What an operator types.
+#[cfg(feature = "cli")]
+pub mod cli;

@@ -1,3 +1,10 @@
-//! The `oncely` binary.
+//! The `oncely` binary: parses, runs, and sets the exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use oncely::cli;
+
+fn main() -> ExitCode {
+    cli::run(cli::Arguments::parse())
+}

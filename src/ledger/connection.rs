@@ -33,6 +33,9 @@ const LIFETIME_MAX: Duration = Duration::from_mins(30);
 #[derive(Debug, Clone)]
 pub struct Ledger {
     pub(super) pool: PgPool,
+    /// One connection of its own for the epoch: a pool that requests have used up must not make
+    /// the hot path's answers look stale, and so send even more requests to the pool.
+    pub(super) watch: PgPool,
     pub(super) settings: config::Ledger,
     pub(super) retention: Duration,
     pub(super) stub_lock: bool,
@@ -54,19 +57,25 @@ impl Ledger {
             settings.tcp_user_timeout,
         ]
         .map(|it| it.as_millis().to_string());
-        let pool = PgPoolOptions::new()
-            .max_connections(settings.pool_size)
-            .acquire_timeout(settings.acquire_timeout)
-            .max_lifetime(LIFETIME_MAX)
-            .test_before_acquire(false)
-            .before_acquire(|connection, _| Box::pin(is_fresh(connection)))
-            .after_connect(move |connection, _| {
-                let session = session.clone();
-                Box::pin(async move { prepare_session(connection, &session).await })
-            })
-            .connect_lazy_with(options.application_name("oncely"));
+        let options = options.application_name("oncely");
+        let pool = |n_connections| {
+            let session = session.clone();
+            PgPoolOptions::new()
+                .max_connections(n_connections)
+                .acquire_timeout(settings.acquire_timeout)
+                .max_lifetime(LIFETIME_MAX)
+                .test_before_acquire(false)
+                .before_acquire(|connection, _| Box::pin(is_fresh(connection)))
+                .after_connect(move |connection, _| {
+                    let session = session.clone();
+                    Box::pin(async move { prepare_session(connection, &session).await })
+                })
+                .connect_lazy_with(options.clone())
+        };
+        let (watch, pool) = (pool(1), pool(settings.pool_size));
         Ok(Self {
             pool,
+            watch,
             settings: settings.clone(),
             retention,
             stub_lock: false,
@@ -108,6 +117,7 @@ impl Ledger {
 
     /// Closes the pool; borrowed connections are closed when they come back.
     pub async fn close(&self) {
+        self.watch.close().await;
         self.pool.close().await;
     }
 }

@@ -61,6 +61,6 @@ impl Ledger {
     }
 
     async fn read_epoch(&self, statement: &'static str) -> sqlx::Result<(i64, Option<String>)> {
-        sqlx::query_as(statement).fetch_one(&self.pool).await
+        sqlx::query_as(statement).fetch_one(&self.watch).await
     }
 }

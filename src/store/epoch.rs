@@ -11,9 +11,11 @@ use crate::ledger::Ledger;
 use crate::shutdown::Tasks;
 
 /// The epoch as it was last confirmed. Cloning shares it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct EpochWatch {
     last: Arc<ArcSwapOption<Confirmed>>,
+    /// How long one question may take. An answer older than that counts for nothing anyway.
+    patience: Duration,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +26,10 @@ struct Confirmed {
 }
 
 impl EpochWatch {
+    pub(super) fn new(patience: Duration) -> Self {
+        Self { last: Arc::default(), patience }
+    }
+
     /// Asks the ledger every `interval`, until the tasks are drained.
     pub(super) fn start(&self, ledger: Ledger, interval: Duration, tasks: &Tasks) {
         let watch = self.clone();
@@ -40,14 +46,15 @@ impl EpochWatch {
     /// Asks the ledger once. A failure leaves the last confirmation to grow old.
     pub(super) async fn confirm(&self, ledger: &Ledger) {
         let asked_at = Instant::now();
-        match ledger.epoch().await {
-            Ok(epoch) => {
+        match tokio::time::timeout(self.patience, ledger.epoch()).await {
+            Ok(Ok(epoch)) => {
                 let before = self.last.swap(Some(Arc::new(Confirmed { epoch, asked_at })));
                 if before.is_some_and(|it| it.epoch != epoch) {
                     tracing::warn!(?epoch, "the ledger has a new epoch: hot answers are stale");
                 }
             }
-            Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "no epoch"),
+            Ok(Err(error)) => tracing::debug!(error = &error as &dyn std::error::Error, "no epoch"),
+            Err(_elapsed) => tracing::debug!("no epoch in time"),
         }
     }
 

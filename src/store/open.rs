@@ -48,7 +48,7 @@ impl Store {
         tasks: Tasks,
         points: FailPoints,
     ) -> Self {
-        let epoch = EpochWatch::default();
+        let epoch = EpochWatch::new(ledger_settings.epoch_max_age);
         epoch.confirm(&ledger).await;
         epoch.start(ledger.clone(), ledger_settings.epoch_interval, &tasks);
         prune::start(ledger.clone(), ledger_settings.prune_interval, &tasks);

@@ -1,0 +1,99 @@
+//! What is typed: the flags that every command takes, and the tree of commands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::config::ConfigCommand;
+use crate::config::{self, Flag, Loaded, Sources};
+
+/// Makes payment APIs effectively-once: a Redis hot path in front of a Postgres ledger.
+#[derive(Debug, Parser)]
+#[command(
+    name = "oncely",
+    version,
+    max_term_width = 100,
+    propagate_version = true
+)]
+#[command(arg_required_else_help = true, after_help = PRECEDENCE)]
+pub struct Arguments {
+    /// The flags that every command takes.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const PRECEDENCE: &str = "\
+Settings, strongest first: flags, ONCELY_* environment variables, the configuration file, defaults.
+`oncely config print --origin` shows every setting and where it comes from.
+Exit codes: 0 fine, 1 failed, 2 usage or configuration.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show or check the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// The flags that set something. Their words are the settings' own.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Settings (each wins over the environment and the file)")]
+pub struct Settings {
+    /// Configuration file [default: $ONCELY_CONFIG, else ./oncely.toml where there is one]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+    /// Postgres; a password shows in `ps`, so prefer $ONCELY_DATABASE_URL
+    #[arg(long, global = true, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// Redis; a password shows in `ps`, so prefer $ONCELY_REDIS_URL
+    #[arg(long, global = true, value_name = "URL")]
+    pub redis_url: Option<String>,
+    /// Address of the API; port 0 takes a free one [env: $ONCELY_HTTP_ADDR]
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    pub http_addr: Option<String>,
+    /// Address of health and metrics, without credentials [env: $ONCELY_ADMIN_ADDR]
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    pub admin_addr: Option<String>,
+    /// Any other setting, such as `ledger.pool_size=8`; may come several times
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub set: Vec<(String, String)>,
+}
+
+impl Settings {
+    /// Loads the settings from the file, the environment of this process and these flags.
+    pub fn load(&self) -> Result<Loaded, config::Error> {
+        config::load(Sources::of_process(self.config.clone(), self.flags()))
+    }
+
+    /// The flags that were given; one with a name of its own wins over `--set`.
+    fn flags(&self) -> Vec<Flag> {
+        let named = [
+            ("--database-url", "database_url", &self.database_url),
+            ("--redis-url", "redis_url", &self.redis_url),
+            ("--http-addr", "http_addr", &self.http_addr),
+            ("--admin-addr", "admin_addr", &self.admin_addr),
+        ];
+        let set = self.set.iter().map(|(key, value)| Flag {
+            name: "--set".to_owned(),
+            key: key.clone(),
+            value: value.clone(),
+        });
+        let named = named.into_iter().filter_map(|(name, key, value)| {
+            Some(Flag {
+                name: name.to_owned(),
+                key: key.to_owned(),
+                value: value.clone()?,
+            })
+        });
+        set.chain(named).collect()
+    }
+}
+
+/// The message does not repeat the text: it may hold a secret.
+fn key_and_value(text: &str) -> Result<(String, String), &'static str> {
+    let (key, value) = text.split_once('=').ok_or("there is no `=` in it")?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}

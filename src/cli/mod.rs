@@ -1,0 +1,14 @@
+//! The operator's commands: what is typed, what is printed, and the exit code.
+//!
+//! A new command is a variant of [`Command`] in `arguments.rs`, a file of its own with its flags
+//! and its `run`, and an arm in `run.rs`. A command that needs tokio builds its own runtime: most
+//! need none.
+
+mod arguments;
+mod config;
+mod output;
+mod run;
+
+pub use arguments::{Arguments, Command, Settings};
+pub use config::ConfigCommand;
+pub use run::run;

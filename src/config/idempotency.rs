@@ -1,0 +1,50 @@
+//! The `[idempotency]` section: what is promised to a key, and for how long.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Secret, duration};
+
+/// What is promised to a key, and for how long.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Idempotency {
+    /// How long a finished operation is replayed to its key. Default: `72h`.
+    ///
+    /// Too low: a late retry is executed again, which is the one thing to prevent. Too high: the
+    /// ledger grows; it holds a row for every operation of this span.
+    #[serde(with = "duration")]
+    pub retention: Duration,
+    /// The largest answer that is stored, in bytes. Default: `262144`.
+    ///
+    /// Too low: large answers become tombstones, whose retry is told that it succeeded but not
+    /// what the answer was. Too high: the ledger's rows grow, and so does every replay.
+    pub response_limit_bytes: usize,
+    /// The HTTP status for a key that comes again with another request: 422 or 409.
+    /// Default: `422`.
+    ///
+    /// 409 can't be told from "still in flight" by its status alone.
+    pub mismatch_status: u16,
+    /// Header names that are stored and replayed beside the usual ones. Default: `[]`.
+    ///
+    /// Too few: a replay lacks a header that the client reads. Too many: values of the first
+    /// moment are replayed as if they were fresh.
+    pub replay_headers: Vec<String>,
+    /// The secret under which fingerprints are taken. Default: `""`.
+    ///
+    /// Empty: whoever reads the ledger can guess small bodies by trying them. Changed without
+    /// listing the old one as previous: honest retries get 422.
+    pub fingerprint_secret: Secret,
+    /// Former secrets, still accepted in comparisons. Default: `[]`.
+    ///
+    /// Too few: retries across a rotation get 422. Too many: every comparison costs one more
+    /// digest.
+    pub fingerprint_secrets_previous: Vec<Secret>,
+    /// The longest time over which clients retry one key. Default: `24h`.
+    ///
+    /// Too low (lower than what clients do): the check against `retention` proves nothing. Too
+    /// high: records are kept that nobody will ask for.
+    #[serde(with = "duration")]
+    pub client_retry_window: Duration,
+}
