@@ -26,6 +26,11 @@ pub mod store;
 // 6. The idempotency layer for axum.
 pub mod http;
 
-// 8. What an operator types.
+// 7. The payment path, as a user would write it.
+pub mod payments;
+
+// 8. Wiring; what an operator types.
+#[cfg(feature = "cli")]
+pub mod app;
 #[cfg(feature = "cli")]
 pub mod cli;

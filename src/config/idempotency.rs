@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use ::http::HeaderName;
 use serde::{Deserialize, Serialize};
 
 use super::{Secret, duration};
+use crate::domain::Fingerprinter;
 
 /// What is promised to a key, and for how long.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -47,4 +49,21 @@ pub struct Idempotency {
     /// high: records are kept that nobody will ask for.
     #[serde(with = "duration")]
     pub client_retry_window: Duration,
+}
+
+impl Idempotency {
+    /// What makes and compares fingerprints under these secrets.
+    pub fn fingerprinter(&self) -> Fingerprinter {
+        let previous = self.fingerprint_secrets_previous.iter();
+        let previous: Vec<&[u8]> = previous.map(|it| it.expose().as_bytes()).collect();
+        Fingerprinter::new(self.fingerprint_secret.expose().as_bytes(), &previous)
+    }
+
+    /// The names of the further headers. What is no header's name is left out: `validate` says so.
+    pub fn replay_header_names(&self) -> Vec<HeaderName> {
+        self.replay_headers
+            .iter()
+            .filter_map(|it| it.parse().ok())
+            .collect()
+    }
 }

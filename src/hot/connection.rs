@@ -12,13 +12,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::config::Secret;
 use arc_swap::ArcSwap;
 use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
 use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncConnectionConfig, ErrorKind, IntoConnectionInfo, RedisError};
-use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
 
 use super::Settings;
@@ -57,7 +57,7 @@ struct Keeper {
 impl Connections {
     /// Connects, and keeps connected in the background. Fails only on a URL that can't be used.
     pub(super) async fn start(
-        url: &SecretString,
+        url: &Secret,
         settings: &Settings,
         tasks: &Tasks,
     ) -> Result<Arc<Self>, RedisError> {
@@ -151,11 +151,11 @@ impl Keeper {
     }
 }
 
-fn pool(url: &SecretString, settings: &Settings) -> Result<Pool, RedisError> {
+fn pool(url: &Secret, settings: &Settings) -> Result<Pool, RedisError> {
     // Without TCP_NODELAY a small command waits for the answer to the one before it (Nagle), and
     // the driver leaves it off.
     let info = url
-        .expose_secret()
+        .expose()
         .into_connection_info()?
         .set_tcp_settings(TcpSettings::default().set_nodelay(true));
     let config = AsyncConnectionConfig::new()

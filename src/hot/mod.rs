@@ -58,16 +58,15 @@ mod exchange;
 mod keys;
 mod probe;
 mod release;
-mod settings;
 mod start;
 
+pub(crate) use crate::config::Hot as Settings;
 pub use acquire::Acquired;
 pub use complete::Cached;
 pub use envelope::{Completed, Content, Envelope, Latch};
 pub use error::{Class, Error, Operation, Refusal};
 pub use probe::{Probed, Unfit};
 pub use release::Released;
-pub use settings::Settings;
 pub use start::{Reason, Status};
 
 /// The hot path of one store. Cloning shares it.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use secrecy::SecretString;
+use crate::config::Secret;
 
 use super::connection::Connections;
 use super::{Class, Error, Hot, Inner, Operation, Settings};
@@ -36,11 +36,25 @@ pub enum Reason {
     Full,
 }
 
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Up => "up",
+            Self::Degraded { reason } => match reason {
+                Reason::Absent => "degraded: there is no Redis",
+                Reason::Disconnected => "degraded: no connection to Redis",
+                Reason::Failing => "degraded: Redis failed too often in a row",
+                Reason::Full => "degraded: Redis is full",
+            },
+        })
+    }
+}
+
 impl Hot {
     /// Connects to Redis and keeps connected. Fails only on a URL that can't be used: a Redis that
     /// is not there yet may come later.
     pub async fn start(
-        redis_url: &SecretString,
+        redis_url: &Secret,
         settings: &Settings,
         tasks: &Tasks,
     ) -> Result<Self, Error> {

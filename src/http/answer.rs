@@ -41,25 +41,37 @@ pub(super) fn of(options: &Options, operation: &Operation, answered: Answered) -
 /// The answer to a request whose operation is still running when its time is up.
 pub(super) fn not_in_time(operation: &Operation) -> Response {
     metrics::count_outcome(operation, Label::OutcomeUnknown);
-    Problem::new(Code::OutcomeUnknown, NOBODY_KNOWS).retry_after(RETRY_AFTER).into_response()
+    Problem::new(Code::OutcomeUnknown, NOBODY_KNOWS)
+        .retry_after(RETRY_AFTER)
+        .into_response()
 }
 
 fn decided(options: &Options, decision: Decision) -> (Label, Response) {
     match decision {
-        Decision::Replay { stored: Stored::Whole(stored), completed_at } => {
-            (Label::Replayed, replay(stored, completed_at))
-        }
-        Decision::Replay { stored: Stored::TooLarge { status }, .. } => {
+        Decision::Replay {
+            stored: Stored::Whole(stored),
+            completed_at,
+        } => (Label::Replayed, replay(stored, completed_at)),
+        Decision::Replay {
+            stored: Stored::TooLarge { status },
+            ..
+        } => {
             let detail = format!(
                 "The operation was done and answered with {status}, and will not be done again. \
                  Its answer was too large to keep; read the resource instead."
             );
-            (Label::NotReplayable, Problem::new(Code::ResponseNotReplayable, detail).into_response())
+            (
+                Label::NotReplayable,
+                Problem::new(Code::ResponseNotReplayable, detail).into_response(),
+            )
         }
         Decision::Unverifiable => {
             let detail = "The operation was done by a version of this service whose fingerprints \
                 this one can't compare, so its answer is withheld. Read the resource instead.";
-            (Label::NotReplayable, Problem::new(Code::ResponseNotReplayable, detail).into_response())
+            (
+                Label::NotReplayable,
+                Problem::new(Code::ResponseNotReplayable, detail).into_response(),
+            )
         }
         Decision::InFlight { retry_after } => {
             let detail = "Wait for Retry-After, then send the same request with the same key.";
@@ -69,12 +81,16 @@ fn decided(options: &Options, decision: Decision) -> (Label, Response) {
         Decision::Mismatch => {
             let detail = "Use a new key for a new operation; to repeat the first one, send its \
                 request unchanged.";
-            let problem = Problem::new(Code::KeyReused, detail).with_status(options.mismatch_status);
+            let problem =
+                Problem::new(Code::KeyReused, detail).with_status(options.mismatch_status);
             (Label::Mismatch, problem.into_response())
         }
         Decision::Execute => {
             tracing::error!("invariant: the store never returns a request that is to be executed");
-            (Label::Failed, Problem::new(Code::Internal, NOTHING_HAPPENED).into_response())
+            (
+                Label::Failed,
+                Problem::new(Code::Internal, NOTHING_HAPPENED).into_response(),
+            )
         }
     }
 }
@@ -86,7 +102,10 @@ fn replay(stored: domain::Response, completed_at: OffsetDateTime) -> Response {
     let headers = response.headers_mut();
     headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let time = completed_at.format(&Rfc3339).ok().and_then(|it| HeaderValue::try_from(it).ok());
+    let time = completed_at
+        .format(&Rfc3339)
+        .ok()
+        .and_then(|it| HeaderValue::try_from(it).ok());
     if let Some(time) = time {
         headers.insert(ORIGINAL_TIME, time);
     }
@@ -94,7 +113,9 @@ fn replay(stored: domain::Response, completed_at: OffsetDateTime) -> Response {
 }
 
 fn with_status(mut response: Response, status: Status) -> Response {
-    response.headers_mut().insert(IDEMPOTENCY_STATUS, status.value());
+    response
+        .headers_mut()
+        .insert(IDEMPOTENCY_STATUS, status.value());
     response
 }
 
@@ -104,16 +125,25 @@ fn failed(operation: &Operation, error: &Error) -> (Label, Response) {
         Error::Unavailable(_) | Error::Injected(_) | Error::TimedOut => {
             tracing::warn!(%operation, error = cause, "nothing was done");
             let problem = Problem::new(Code::StoreUnavailable, NOTHING_HAPPENED);
-            (Label::Unavailable, problem.retry_after(RETRY_AFTER).into_response())
+            (
+                Label::Unavailable,
+                problem.retry_after(RETRY_AFTER).into_response(),
+            )
         }
         Error::OutcomeUnknown(_) => {
             tracing::warn!(%operation, error = cause, "the outcome is not known");
             let problem = Problem::new(Code::OutcomeUnknown, NOBODY_KNOWS);
-            (Label::OutcomeUnknown, problem.retry_after(RETRY_AFTER).into_response())
+            (
+                Label::OutcomeUnknown,
+                problem.retry_after(RETRY_AFTER).into_response(),
+            )
         }
         Error::Panicked(_) | Error::Permanent(_) | Error::TransactionEscaped => {
             tracing::error!(%operation, error = cause, "nothing was done");
-            (Label::Failed, Problem::new(Code::Internal, NOTHING_HAPPENED).into_response())
+            (
+                Label::Failed,
+                Problem::new(Code::Internal, NOTHING_HAPPENED).into_response(),
+            )
         }
     }
 }

@@ -27,19 +27,32 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let headers = request.headers().clone();
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
-            Problem::new(Code::BodyInvalid, format!("The body can't be read: {rejection}."))
-        })?;
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| {
+                Problem::new(
+                    Code::BodyInvalid,
+                    format!("The body can't be read: {rejection}."),
+                )
+            })?;
         parse(&headers, &bytes).map(Self)
     }
 }
 
 /// Parses and validates a body.
-pub(super) fn parse<T: DeserializeOwned + Validate>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
+pub(super) fn parse<T: DeserializeOwned + Validate>(
+    headers: &HeaderMap,
+    bytes: &[u8],
+) -> Result<T, Problem> {
     let invalid = |detail: String| Problem::new(Code::BodyInvalid, detail);
-    let content_type = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|it| it.to_str().ok())
+        .unwrap_or_default();
     if !is_json(content_type) {
-        return Err(invalid("Send the body as JSON, with Content-Type: application/json.".to_owned()));
+        return Err(invalid(
+            "Send the body as JSON, with Content-Type: application/json.".to_owned(),
+        ));
     }
     let value: T = serde_json::from_slice(bytes)
         .map_err(|cause| invalid(format!("The body is not what this route takes: {cause}.")))?;
@@ -48,6 +61,11 @@ pub(super) fn parse<T: DeserializeOwned + Validate>(headers: &HeaderMap, bytes: 
 }
 
 fn is_json(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     essence == "application/json" || essence.ends_with("+json")
 }

@@ -50,7 +50,11 @@ async fn finish(layer: &Layer, response: Response, slot: &Slot) -> Finished<Resp
     let Ok(bytes) = to_bytes(body, usize::MAX).await else {
         tracing::error!("a handler's answer broke off; nothing is kept");
         let problem = Problem::new(Code::Internal, "The answer could not be made.");
-        return Finished { tx: slot.take(), keep: Keep::Nothing, value: problem.into_response() };
+        return Finished {
+            tx: slot.take(),
+            keep: Keep::Nothing,
+            value: problem.into_response(),
+        };
     };
     let kept = domain::Response {
         status: parts.status,
@@ -63,7 +67,11 @@ async fn finish(layer: &Layer, response: Response, slot: &Slot) -> Finished<Resp
         Some(Keeping::Answer) => Keep::Answer(stored()),
         Some(Keeping::Nothing) | None => Keep::Nothing,
     };
-    Finished { tx: slot.take(), keep, value: Response::from_parts(parts, Body::from(bytes)) }
+    Finished {
+        tx: slot.take(),
+        keep,
+        value: Response::from_parts(parts, Body::from(bytes)),
+    }
 }
 
 fn keeping_of(status: http::StatusCode) -> Option<Keeping> {

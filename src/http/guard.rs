@@ -31,7 +31,11 @@ pub(super) struct Guard {
 
 impl Guard {
     pub(super) fn new(layer: Arc<Layer>, operation: Operation, policy: Policy) -> Self {
-        Self { layer, operation, policy: Arc::new(policy) }
+        Self {
+            layer,
+            operation,
+            policy: Arc::new(policy),
+        }
     }
 
     /// Answers a request: refuses it, repeats an answer, or runs `handler`.
@@ -51,7 +55,10 @@ impl Guard {
         let limit = self.layer.options.request_timeout;
         let checked = match tokio::time::timeout(limit, checked).await {
             Ok(checked) => checked,
-            Err(_elapsed) => Err(Problem::new(Code::BodyInvalid, "The body took too long to arrive.")),
+            Err(_elapsed) => Err(Problem::new(
+                Code::BodyInvalid,
+                "The body took too long to arrive.",
+            )),
         };
         let (claim, body) = match checked {
             Ok(checked) => checked,
@@ -87,7 +94,11 @@ impl Guard {
     }
 
     fn key(&self, parts: &Parts) -> Result<Option<Key>, Problem> {
-        let values = parts.headers.get_all(IDEMPOTENCY_KEY).iter().map(http::HeaderValue::as_bytes);
+        let values = parts
+            .headers
+            .get_all(IDEMPOTENCY_KEY)
+            .iter()
+            .map(http::HeaderValue::as_bytes);
         match Key::from_header(values) {
             Ok(key) => Ok(Some(key)),
             Err(KeyError::Missing) if self.policy.kind == Kind::Optional => Ok(None),
@@ -104,17 +115,27 @@ impl Guard {
 
     fn subject(&self, parts: &Parts, body: Bytes) -> Subject {
         // A nested router sees a shortened path; what was asked for is the whole one.
-        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |it| &it.0);
+        let uri = parts
+            .extensions
+            .get::<OriginalUri>()
+            .map_or(&parts.uri, |it| &it.0);
         let text = |it: &http::HeaderValue| String::from_utf8_lossy(it.as_bytes()).into_owned();
         let headers = self.policy.headers.iter().map(|name| {
-            let value = parts.headers.get(name).map_or(&b""[..], http::HeaderValue::as_bytes);
+            let value = parts
+                .headers
+                .get(name)
+                .map_or(&b""[..], http::HeaderValue::as_bytes);
             (name.as_str().to_owned(), value.to_vec())
         });
         Subject {
             method: parts.method.as_str().to_owned(),
             path: uri.path().to_owned(),
             query: uri.query().unwrap_or_default().to_owned(),
-            content_type: parts.headers.get(CONTENT_TYPE).map(text).unwrap_or_default(),
+            content_type: parts
+                .headers
+                .get(CONTENT_TYPE)
+                .map(text)
+                .unwrap_or_default(),
             headers: headers.collect(),
             body,
         }
@@ -124,7 +145,10 @@ impl Guard {
 async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
     to_bytes(body, limit).await.map_err(|error| {
         if error.source().is_some_and(|it| it.is::<LengthLimitError>()) {
-            Problem::new(Code::BodyTooLarge, format!("Send a body of at most {limit} bytes."))
+            Problem::new(
+                Code::BodyTooLarge,
+                format!("Send a body of at most {limit} bytes."),
+            )
         } else {
             Problem::new(Code::BodyInvalid, "The body did not arrive whole.")
         }
@@ -132,7 +156,10 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
 }
 
 fn attempt_of(request: &Request) -> u32 {
-    let value = request.headers().get(ONCELY_ATTEMPT).and_then(|it| it.to_str().ok());
+    let value = request
+        .headers()
+        .get(ONCELY_ATTEMPT)
+        .and_then(|it| it.to_str().ok());
     value.and_then(|it| it.trim().parse().ok()).unwrap_or(1)
 }
 

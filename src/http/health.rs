@@ -9,9 +9,11 @@ use axum::{Json, Router};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::hot;
 use crate::store::{Health, Store};
+use crate::telemetry::metrics;
 
 /// Renders the metrics in Prometheus' text format.
 pub type Render = Arc<dyn Fn() -> String + Send + Sync>;
@@ -20,6 +22,7 @@ pub type Render = Arc<dyn Fn() -> String + Send + Sync>;
 struct Admin {
     store: Store,
     render: Render,
+    stopping: CancellationToken,
 }
 
 #[derive(Serialize)]
@@ -31,14 +34,14 @@ struct Readiness {
 
 /// `GET /livez`, `/readyz` and `/metrics`. Bind it to an address that callers can't reach.
 ///
-/// Ready means that the ledger answers and is the primary. Without Redis the service is degraded
+/// Not ready once `stopping` is cancelled. Ready means that the ledger answers and is the primary. Without Redis the service is degraded
 /// and still ready: to take it out of rotation then would turn a slow minute into an outage.
-pub fn admin(store: Store, render: Render) -> Router {
+pub fn admin(store: Store, render: Render, stopping: CancellationToken) -> Router {
     Router::new()
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
-        .with_state(Admin { store, render })
+        .route("/metrics", get(scrape))
+        .with_state(Admin { store, render, stopping })
 }
 
 async fn livez() -> &'static str {
@@ -48,6 +51,7 @@ async fn livez() -> &'static str {
 async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
     let Health { ledger_is_up, hot } = admin.store.health();
     let status = match (&hot, ledger_is_up) {
+        _ if admin.stopping.is_cancelled() => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
         (_, false) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         (hot::Status::Up, true) => (StatusCode::OK, "ready"),
         (hot::Status::Degraded { .. }, true) => (StatusCode::OK, "degraded"),
@@ -60,6 +64,9 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
     (status.0, Json(readiness))
 }
 
-async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], (admin.render)())
+async fn scrape(State(admin): State<Admin>) -> impl IntoResponse {
+    (
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        (admin.render)(),
+    )
 }

@@ -28,12 +28,12 @@ mod problem;
 mod routes;
 mod tx;
 
-pub use authenticate::{Tokens, TokensError};
+pub use authenticate::Tokens;
 pub use body::{JsonBody, Validate};
 pub use headers::{
     IDEMPOTENCY_KEY, IDEMPOTENCY_STATUS, IDEMPOTENT_REPLAYED, ONCELY_ATTEMPT, ORIGINAL_TIME,
 };
-pub use health::admin;
+pub use health::{Render, admin};
 pub use policy::Policy;
 pub use problem::{Code, Problem};
 pub use routes::{Options, Routes};

@@ -50,7 +50,12 @@ impl Policy {
     }
 
     fn of(kind: Kind) -> Self {
-        Self { kind, algorithm: Algorithm::CanonicalJson, headers: Vec::new(), check: None }
+        Self {
+            kind,
+            algorithm: Algorithm::CanonicalJson,
+            headers: Vec::new(),
+            check: None,
+        }
     }
 
     /// Checks the body as a `B` before anything is stored: a body that is refused burns no key.

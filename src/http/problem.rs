@@ -127,7 +127,9 @@ impl Code {
             Self::NotFound => "There is no such resource",
             Self::MethodNotAllowed => "The resource does not have this method",
             Self::InFlight => "A request with this key is being worked on",
-            Self::ResponseNotReplayable => "The operation is done, but its answer can't be repeated",
+            Self::ResponseNotReplayable => {
+                "The operation is done, but its answer can't be repeated"
+            }
             Self::BodyTooLarge => "The body is too large",
             Self::KeyReused => "The key was used for another request",
             Self::Internal => "Something is wrong on our side",
@@ -145,27 +147,39 @@ impl Code {
             | Self::Unauthorized
             | Self::NotFound
             | Self::MethodNotAllowed
-            | Self::BodyTooLarge => {
-                Advice { retryable: false, retry_same_key: false, safe_new_key: true }
-            }
+            | Self::BodyTooLarge => Advice {
+                retryable: false,
+                retry_same_key: false,
+                safe_new_key: true,
+            },
             // Answered for good: the same key repeats it, a new key is a new attempt to pay.
-            Self::CardDeclined => {
-                Advice { retryable: false, retry_same_key: false, safe_new_key: true }
-            }
+            Self::CardDeclined => Advice {
+                retryable: false,
+                retry_same_key: false,
+                safe_new_key: true,
+            },
             // The other request under this key stands; this one has not run.
-            Self::KeyReused => {
-                Advice { retryable: false, retry_same_key: false, safe_new_key: true }
-            }
+            Self::KeyReused => Advice {
+                retryable: false,
+                retry_same_key: false,
+                safe_new_key: true,
+            },
             // A new key would do it a second time.
-            Self::ResponseNotReplayable => {
-                Advice { retryable: false, retry_same_key: false, safe_new_key: false }
-            }
-            Self::InFlight | Self::OutcomeUnknown => {
-                Advice { retryable: true, retry_same_key: true, safe_new_key: false }
-            }
-            Self::StoreUnavailable | Self::Internal => {
-                Advice { retryable: true, retry_same_key: true, safe_new_key: true }
-            }
+            Self::ResponseNotReplayable => Advice {
+                retryable: false,
+                retry_same_key: false,
+                safe_new_key: false,
+            },
+            Self::InFlight | Self::OutcomeUnknown => Advice {
+                retryable: true,
+                retry_same_key: true,
+                safe_new_key: false,
+            },
+            Self::StoreUnavailable | Self::Internal => Advice {
+                retryable: true,
+                retry_same_key: true,
+                safe_new_key: true,
+            },
         }
     }
 
@@ -241,7 +255,10 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.status, self.document()).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(IDEMPOTENCY_STATUS, self.idempotency_status.value());
         if let Some(wait) = self.retry_after {

@@ -65,14 +65,17 @@ pub struct Routes<S = ()> {
 impl Options {
     /// Takes the settings of the sections `http` and `idempotency`. Fails on a header that must
     /// not be replayed.
-    pub fn new(http: &config::Http, idempotency: &config::Idempotency) -> Result<Self, HeaderRefused> {
+    pub fn new(
+        http: &config::Http,
+        idempotency: &config::Idempotency,
+    ) -> Result<Self, HeaderRefused> {
         Ok(Self {
             body_limit_bytes: http.body_limit_bytes,
             request_timeout: http.request_timeout,
             response_limit_bytes: idempotency.response_limit_bytes,
             mismatch_status: StatusCode::from_u16(idempotency.mismatch_status)
                 .unwrap_or(StatusCode::UNPROCESSABLE_ENTITY),
-            replay_headers: HeaderAllowList::with(idempotency.replay_headers())?,
+            replay_headers: HeaderAllowList::with(idempotency.replay_header_names())?,
             fingerprinter: Arc::new(idempotency.fingerprinter()),
         })
     }
@@ -81,7 +84,10 @@ impl Options {
 impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// Starts with no routes.
     pub fn new(store: Store, options: Options) -> Self {
-        Self { router: Router::new(), layer: Arc::new(Layer { store, options }) }
+        Self {
+            router: Router::new(),
+            layer: Arc::new(Layer { store, options }),
+        }
     }
 
     /// A route that changes nothing: `GET`, and with it `HEAD`. A key is ignored.
@@ -93,7 +99,12 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
 
     /// A `POST` route with its policy.
     #[must_use]
-    pub fn post<H: Handler<T, S>, T: 'static>(self, path: &str, policy: Policy, handler: H) -> Self {
+    pub fn post<H: Handler<T, S>, T: 'static>(
+        self,
+        path: &str,
+        policy: Policy,
+        handler: H,
+    ) -> Self {
         self.mutating(("POST", MethodFilter::POST), path, policy, handler)
     }
 
@@ -105,13 +116,23 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
 
     /// A `PATCH` route with its policy.
     #[must_use]
-    pub fn patch<H: Handler<T, S>, T: 'static>(self, path: &str, policy: Policy, handler: H) -> Self {
+    pub fn patch<H: Handler<T, S>, T: 'static>(
+        self,
+        path: &str,
+        policy: Policy,
+        handler: H,
+    ) -> Self {
         self.mutating(("PATCH", MethodFilter::PATCH), path, policy, handler)
     }
 
     /// A `DELETE` route with its policy, often [`Policy::natural`].
     #[must_use]
-    pub fn delete<H: Handler<T, S>, T: 'static>(self, path: &str, policy: Policy, handler: H) -> Self {
+    pub fn delete<H: Handler<T, S>, T: 'static>(
+        self,
+        path: &str,
+        policy: Policy,
+        handler: H,
+    ) -> Self {
         self.mutating(("DELETE", MethodFilter::DELETE), path, policy, handler)
     }
 
@@ -183,10 +204,16 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
 }
 
 async fn method_not_allowed() -> Problem {
-    Problem::new(Code::MethodNotAllowed, "See docs/http-api.md for the methods of this resource.")
+    Problem::new(
+        Code::MethodNotAllowed,
+        "See docs/http-api.md for the methods of this resource.",
+    )
 }
 
 async fn ignored_unless_said(mut response: Response) -> Response {
-    response.headers_mut().entry(IDEMPOTENCY_STATUS).or_insert_with(|| Status::Ignored.value());
+    response
+        .headers_mut()
+        .entry(IDEMPOTENCY_STATUS)
+        .or_insert_with(|| Status::Ignored.value());
     response
 }

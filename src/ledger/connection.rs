@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use crate::config::Secret;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool, Row};
 
@@ -44,12 +44,12 @@ pub struct Ledger {
 impl Ledger {
     /// Makes the pool; connects when first used. Fails only on a URL that is none.
     pub fn new(
-        url: &SecretString,
+        url: &Secret,
         settings: &config::Ledger,
         retention: Duration,
     ) -> Result<Self, Error> {
         let unusable = |cause| Error::new(Operation::Connect, Class::Permanent, cause);
-        let options: PgConnectOptions = url.expose_secret().parse().map_err(unusable)?;
+        let options: PgConnectOptions = url.expose().parse().map_err(unusable)?;
         let session = [
             settings.statement_timeout,
             settings.idle_in_transaction_timeout,
@@ -111,8 +111,9 @@ impl Ledger {
     }
 
     /// How many connections are open, and how many of them are idle.
-    pub fn connections(&self) -> (u32, usize) {
-        (self.pool.size(), self.pool.num_idle())
+    pub fn connections(&self) -> (u32, u32) {
+        let n_idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
+        (self.pool.size(), n_idle)
     }
 
     /// Closes the pool; borrowed connections are closed when they come back.

@@ -27,7 +27,10 @@ struct Confirmed {
 
 impl EpochWatch {
     pub(super) fn new(patience: Duration) -> Self {
-        Self { last: Arc::default(), patience }
+        Self {
+            last: Arc::default(),
+            patience,
+        }
     }
 
     /// Asks the ledger every `interval`, until the tasks are drained.
@@ -48,7 +51,9 @@ impl EpochWatch {
         let asked_at = Instant::now();
         match tokio::time::timeout(self.patience, ledger.epoch()).await {
             Ok(Ok(epoch)) => {
-                let before = self.last.swap(Some(Arc::new(Confirmed { epoch, asked_at })));
+                let before = self
+                    .last
+                    .swap(Some(Arc::new(Confirmed { epoch, asked_at })));
                 if before.is_some_and(|it| it.epoch != epoch) {
                     tracing::warn!(?epoch, "the ledger has a new epoch: hot answers are stale");
                 }
@@ -61,7 +66,9 @@ impl EpochWatch {
     /// The epoch, where it was confirmed within `max_age`.
     pub(super) fn confirmed_within(&self, max_age: Duration) -> Option<Epoch> {
         let last = self.last.load();
-        last.as_ref().filter(|it| it.asked_at.elapsed() <= max_age).map(|it| it.epoch)
+        last.as_ref()
+            .filter(|it| it.asked_at.elapsed() <= max_age)
+            .map(|it| it.epoch)
     }
 
     /// The epoch as it was last known, however long ago.

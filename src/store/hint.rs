@@ -44,9 +44,20 @@ pub(super) fn judge(claim: &Claim, held: Envelope, known: Knowledge) -> Hint {
     match held.content {
         Content::Latch(latch) => judge_latch(&latch, claim.compare(&held.fingerprint), known),
         Content::Completed(_) if known.epoch != Some(held.epoch) => Hint::ASK,
-        Content::Completed(Completed { stored, completed_at, expires_at }) => {
-            let state = State::Completed { stored, completed_at, expires_at };
-            let record = Record { fingerprint: Some(held.fingerprint), state };
+        Content::Completed(Completed {
+            stored,
+            completed_at,
+            expires_at,
+        }) => {
+            let state = State::Completed {
+                stored,
+                completed_at,
+                expires_at,
+            };
+            let record = Record {
+                fingerprint: Some(held.fingerprint),
+                state,
+            };
             match decide(claim, Some(record), known.now) {
                 // Redis never says that a key is new.
                 Decision::Execute => Hint::ASK,
@@ -63,15 +74,21 @@ fn judge_latch(latch: &Latch, verdict: Verdict, known: Knowledge) -> Hint {
     let age = Duration::try_from(known.now - latch.started_at);
     let is_fresh = age.is_ok_and(|it| it <= known.trust_window);
     match verdict {
-        Verdict::Same if is_fresh => Hint::Decided(Decision::InFlight { retry_after: RETRY_AFTER }),
+        Verdict::Same if is_fresh => Hint::Decided(Decision::InFlight {
+            retry_after: RETRY_AFTER,
+        }),
         Verdict::Same | Verdict::Unknown => Hint::ASK,
-        Verdict::Different => Hint::AskLedger { is_latched_for_another: true },
+        Verdict::Different => Hint::AskLedger {
+            is_latched_for_another: true,
+        },
     }
 }
 
 impl Hint {
     /// The ledger is asked, and Redis has nothing to add.
-    pub(super) const ASK: Self = Self::AskLedger { is_latched_for_another: false };
+    pub(super) const ASK: Self = Self::AskLedger {
+        is_latched_for_another: false,
+    };
 }
 
 #[cfg(test)]
@@ -85,43 +102,103 @@ mod tests {
     use crate::domain::{Algorithm, Fingerprinter, Key, Operation, Stored, Subject, Tenant};
 
     const NOW: OffsetDateTime = datetime!(2026-11-21 12:00 UTC);
-    const EPOCH: Epoch = Epoch { number: 1, timeline: 1 };
+    const EPOCH: Epoch = Epoch {
+        number: 1,
+        timeline: 1,
+    };
     const WINDOW: Duration = Duration::from_millis(250);
-    const KNOWN: Knowledge = Knowledge { epoch: Some(EPOCH), now: NOW, trust_window: WINDOW };
+    const KNOWN: Knowledge = Knowledge {
+        epoch: Some(EPOCH),
+        now: NOW,
+        trust_window: WINDOW,
+    };
 
     fn claim(body: &'static [u8]) -> Claim {
         let key = Key::from_header([&b"k"[..]]).unwrap();
-        let scope = (Tenant::new("demo").unwrap(), Operation::new("POST /charge").unwrap(), &key);
-        let subject = Subject { body: body.into(), ..Subject::default() };
-        Claim::new(scope, Algorithm::Bytes, subject, Arc::new(Fingerprinter::new(b"s", &[]))).unwrap()
+        let scope = (
+            Tenant::new("demo").unwrap(),
+            Operation::new("POST /charge").unwrap(),
+            &key,
+        );
+        let subject = Subject {
+            body: body.into(),
+            ..Subject::default()
+        };
+        Claim::new(
+            scope,
+            Algorithm::Bytes,
+            subject,
+            Arc::new(Fingerprinter::new(b"s", &[])),
+        )
+        .unwrap()
     }
 
     fn latch(of: &Claim, age: time::Duration) -> Envelope {
-        let latch = Latch { token: [0; 16], started_at: NOW - age, attempt: 1 };
-        Envelope { epoch: EPOCH, fingerprint: of.fingerprint, content: Content::Latch(latch) }
+        let latch = Latch {
+            token: [0; 16],
+            started_at: NOW - age,
+            attempt: 1,
+        };
+        Envelope {
+            epoch: EPOCH,
+            fingerprint: of.fingerprint,
+            content: Content::Latch(latch),
+        }
     }
 
     fn answer(of: &Claim, epoch: Epoch, expires_at: OffsetDateTime) -> Envelope {
-        let stored = Stored::TooLarge { status: StatusCode::CREATED };
-        let completed = Completed { stored, completed_at: NOW, expires_at };
-        Envelope { epoch, fingerprint: of.fingerprint, content: Content::Completed(completed) }
+        let stored = Stored::TooLarge {
+            status: StatusCode::CREATED,
+        };
+        let completed = Completed {
+            stored,
+            completed_at: NOW,
+            expires_at,
+        };
+        Envelope {
+            epoch,
+            fingerprint: of.fingerprint,
+            content: Content::Completed(completed),
+        }
     }
 
     #[test]
     fn a_fresh_latch_is_in_flight_and_an_old_one_a_hint() {
         let ours = claim(b"a");
-        let fresh = judge(&ours, latch(&ours, time::Duration::milliseconds(250)), KNOWN);
-        assert_eq!(fresh, Hint::Decided(Decision::InFlight { retry_after: RETRY_AFTER }));
+        let fresh = judge(
+            &ours,
+            latch(&ours, time::Duration::milliseconds(250)),
+            KNOWN,
+        );
+        assert_eq!(
+            fresh,
+            Hint::Decided(Decision::InFlight {
+                retry_after: RETRY_AFTER
+            })
+        );
         for age in [251, 60_000, -1, -300_000] {
-            let hint = judge(&ours, latch(&ours, time::Duration::milliseconds(age)), KNOWN);
+            let hint = judge(
+                &ours,
+                latch(&ours, time::Duration::milliseconds(age)),
+                KNOWN,
+            );
             assert_eq!(hint, Hint::ASK, "{age} ms");
         }
     }
 
     #[test]
     fn a_latch_of_another_request_decides_nothing_alone() {
-        let hint = judge(&claim(b"a"), latch(&claim(b"b"), time::Duration::ZERO), KNOWN);
-        assert_eq!(hint, Hint::AskLedger { is_latched_for_another: true });
+        let hint = judge(
+            &claim(b"a"),
+            latch(&claim(b"b"), time::Duration::ZERO),
+            KNOWN,
+        );
+        assert_eq!(
+            hint,
+            Hint::AskLedger {
+                is_latched_for_another: true
+            }
+        );
     }
 
     #[test]
@@ -129,19 +206,41 @@ mod tests {
         let ours = claim(b"a");
         let later = NOW + WINDOW;
         let is_replay = |held, known| {
-            matches!(judge(&ours, held, known), Hint::Decided(Decision::Replay { .. }))
+            matches!(
+                judge(&ours, held, known),
+                Hint::Decided(Decision::Replay { .. })
+            )
         };
         assert!(is_replay(answer(&ours, EPOCH, later), KNOWN));
-        for other in [Epoch { number: 2, ..EPOCH }, Epoch { timeline: 2, ..EPOCH }] {
+        for other in [
+            Epoch { number: 2, ..EPOCH },
+            Epoch {
+                timeline: 2,
+                ..EPOCH
+            },
+        ] {
             assert!(!is_replay(answer(&ours, other, later), KNOWN));
         }
-        assert!(!is_replay(answer(&ours, EPOCH, later), Knowledge { epoch: None, ..KNOWN }));
-        assert!(!is_replay(answer(&ours, EPOCH, NOW), KNOWN), "an expired answer is none");
+        assert!(!is_replay(
+            answer(&ours, EPOCH, later),
+            Knowledge {
+                epoch: None,
+                ..KNOWN
+            }
+        ));
+        assert!(
+            !is_replay(answer(&ours, EPOCH, NOW), KNOWN),
+            "an expired answer is none"
+        );
     }
 
     #[test]
     fn an_answer_to_another_request_is_a_mismatch() {
-        let hint = judge(&claim(b"a"), answer(&claim(b"b"), EPOCH, NOW + WINDOW), KNOWN);
+        let hint = judge(
+            &claim(b"a"),
+            answer(&claim(b"b"), EPOCH, NOW + WINDOW),
+            KNOWN,
+        );
         assert_eq!(hint, Hint::Decided(Decision::Mismatch));
     }
 }

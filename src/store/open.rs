@@ -52,8 +52,18 @@ impl Store {
         epoch.confirm(&ledger).await;
         epoch.start(ledger.clone(), ledger_settings.epoch_interval, &tasks);
         prune::start(ledger.clone(), ledger_settings.prune_interval, &tasks);
-        let inner = Inner { hot, ledger, epoch, hot_settings, ledger_settings, tasks, points };
-        Self { inner: Arc::new(inner) }
+        let inner = Inner {
+            hot,
+            ledger,
+            epoch,
+            hot_settings,
+            ledger_settings,
+            tasks,
+            points,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// The ledger, for reads and for the operator's commands.
@@ -76,7 +86,10 @@ impl Store {
     }
 
     /// Reasons not to serve from this ledger; empty where there is none.
-    pub async fn check(&self, allow_unsafe_durability: bool) -> Result<Vec<ledger::Refusal>, ledger::Error> {
+    pub async fn check(
+        &self,
+        allow_unsafe_durability: bool,
+    ) -> Result<Vec<ledger::Refusal>, ledger::Error> {
         self.inner.ledger.check(allow_unsafe_durability).await
     }
 }

@@ -32,7 +32,10 @@ async fn sweep(ledger: &Ledger) {
                 tokio::time::sleep(BREATH).await;
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "pruning stopped early");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "pruning stopped early"
+                );
                 break;
             }
         }

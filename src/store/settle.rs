@@ -55,7 +55,12 @@ enum Claimed {
 
 impl Claimed {
     fn in_flight() -> Self {
-        Self::Decided(Decision::InFlight { retry_after: RETRY_AFTER }, None)
+        Self::Decided(
+            Decision::InFlight {
+                retry_after: RETRY_AFTER,
+            },
+            None,
+        )
     }
 
     fn known(claim: &Claim, record: Box<Record>) -> Self {
@@ -68,7 +73,11 @@ impl Claimed {
 
 impl Inner {
     /// The ledger's part, in one transaction.
-    pub(super) async fn settle<T, W, F>(&self, attempt: &Attempt, work: W) -> Result<Settled<T>, Error>
+    pub(super) async fn settle<T, W, F>(
+        &self,
+        attempt: &Attempt,
+        work: W,
+    ) -> Result<Settled<T>, Error>
     where
         T: Send,
         W: FnOnce(Tx) -> F + Send,
@@ -89,7 +98,9 @@ impl Inner {
             Keep::EffectsAndAnswer(stored) => (tx, stored),
             Keep::Answer(stored) => match self.without_effects(attempt, tx).await? {
                 Claimed::New(tx) => (tx, stored),
-                Claimed::Decided(decision, record) => return Ok(Settled::Decided(decision, record)),
+                Claimed::Decided(decision, record) => {
+                    return Ok(Settled::Decided(decision, record));
+                }
             },
             Keep::Nothing => {
                 self.roll_back(tx).await;
@@ -116,7 +127,9 @@ impl Inner {
                 return decided;
             }
         };
-        self.points.reach("store.transactional.after_acquire").await?;
+        self.points
+            .reach("store.transactional.after_acquire")
+            .await?;
         let Some(record) = record else {
             return Ok(Claimed::New(tx));
         };
@@ -131,7 +144,12 @@ impl Inner {
         if !attempt.is_latched_for_another {
             return Ok(Claimed::in_flight());
         }
-        match self.ledger.look_up_in(tx, &attempt.claim).await.map_err(Error::from_ledger)? {
+        match self
+            .ledger
+            .look_up_in(tx, &attempt.claim)
+            .await
+            .map_err(Error::from_ledger)?
+        {
             Some(record) => Ok(Claimed::known(&attempt.claim, Box::new(record))),
             None => Ok(Claimed::Decided(Decision::Mismatch, None)),
         }
@@ -146,7 +164,12 @@ impl Inner {
     }
 
     /// Stores the answer and commits. The inner `Err` is what somebody else committed first.
-    async fn commit(&self, attempt: &Attempt, mut tx: Tx, stored: Stored) -> Result<Committed, Error> {
+    async fn commit(
+        &self,
+        attempt: &Attempt,
+        mut tx: Tx,
+        stored: Stored,
+    ) -> Result<Committed, Error> {
         let completing = self.ledger.complete(&mut tx, &attempt.claim, &stored);
         let completion = timeout_at(attempt.deadline, completing).await;
         let completion = completion.map_err(|_elapsed| Error::TimedOut)?;
@@ -157,7 +180,9 @@ impl Inner {
                 return self.lost_race(attempt).await.map(Err);
             }
         };
-        self.points.reach("store.transactional.before_commit").await?;
+        self.points
+            .reach("store.transactional.before_commit")
+            .await?;
         // Past the deadline, a COMMIT under way is given the time of one more statement: what it
         // came to is worth knowing.
         let patience = attempt.deadline + self.ledger_settings.statement_timeout;
@@ -184,7 +209,11 @@ impl Inner {
 
     /// COMMIT failed. Where it may have happened, the ledger is asked on another connection: a
     /// record there is the truth. Its absence is not, because the server may still be at it.
-    async fn after_failed_commit(&self, attempt: &Attempt, error: ledger::Error) -> Result<Committed, Error> {
+    async fn after_failed_commit(
+        &self,
+        attempt: &Attempt,
+        error: ledger::Error,
+    ) -> Result<Committed, Error> {
         if error.class != ledger::Class::Indeterminate {
             return Err(Error::from_ledger(error));
         }
@@ -201,12 +230,19 @@ impl Inner {
     /// Another transaction stored a record for this key while ours ran.
     async fn lost_race(&self, attempt: &Attempt) -> Result<(Decision, Option<Box<Record>>), Error> {
         let found = timeout_at(attempt.deadline, self.ledger.look_up(&attempt.claim)).await;
-        let found = found.map_err(|_elapsed| Error::TimedOut)?.map_err(Error::from_ledger)?;
+        let found = found
+            .map_err(|_elapsed| Error::TimedOut)?
+            .map_err(Error::from_ledger)?;
         // Gone again already: it expired, or it was a claim that was rolled back.
         let found = found.map(|it| Claimed::known(&attempt.claim, Box::new(it)));
         match found.unwrap_or_else(Claimed::in_flight) {
             Claimed::Decided(decision, record) => Ok((decision, record)),
-            Claimed::New(_) => Ok((Decision::InFlight { retry_after: RETRY_AFTER }, None)),
+            Claimed::New(_) => Ok((
+                Decision::InFlight {
+                    retry_after: RETRY_AFTER,
+                },
+                None,
+            )),
         }
     }
 
@@ -215,7 +251,9 @@ impl Inner {
         let patience = Instant::now() + self.ledger_settings.statement_timeout;
         match timeout_at(patience, self.ledger.rollback(tx)).await {
             Ok(Ok(())) => (),
-            Ok(Err(error)) => tracing::debug!(error = &error as &dyn std::error::Error, "no roll-back"),
+            Ok(Err(error)) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "no roll-back");
+            }
             Err(_elapsed) => tracing::debug!("no roll-back in time"),
         }
     }

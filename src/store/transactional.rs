@@ -66,7 +66,10 @@ impl Store {
         F: Future<Output = Finished<T>> + Send,
     {
         let inner = Arc::clone(&self.inner);
-        let task = self.inner.tasks.spawn(async move { inner.run(claim, work).await });
+        let task = self
+            .inner
+            .tasks
+            .spawn(async move { inner.run(claim, work).await });
         match task.await {
             Ok(result) => result,
             Err(error) => Err(error
@@ -84,11 +87,15 @@ impl Inner {
         F: Future<Output = Finished<T>> + Send,
     {
         let mut attempt = self.attempt(claim);
-        self.points.reach("store.transactional.before_latch").await?;
+        self.points
+            .reach("store.transactional.before_latch")
+            .await?;
         match self.latch(&attempt).await {
             Latching::Latched => attempt.is_latched = true,
             Latching::Hint(Hint::Decided(decision)) => return Ok(Outcome::Decided(decision)),
-            Latching::Hint(Hint::AskLedger { is_latched_for_another }) => {
+            Latching::Hint(Hint::AskLedger {
+                is_latched_for_another,
+            }) => {
                 attempt.is_latched_for_another = is_latched_for_another;
             }
         }
@@ -106,7 +113,11 @@ impl Inner {
         };
         if attempt.is_latched && !is_published {
             // Without Redis, the latch ends by its own expiry.
-            drop(self.hot.release(&attempt.claim.identity, &attempt.latch).await);
+            drop(
+                self.hot
+                    .release(&attempt.claim.identity, &attempt.latch)
+                    .await,
+            );
         }
         settled.map(|it| match it {
             Settled::Committed(value, _) => Outcome::Executed(value),
@@ -116,10 +127,15 @@ impl Inner {
     }
 
     fn attempt(&self, claim: Claim) -> Attempt {
-        let epoch = self.epoch.confirmed_within(self.ledger_settings.epoch_max_age);
+        let epoch = self
+            .epoch
+            .confirmed_within(self.ledger_settings.epoch_max_age);
         let latch = Envelope {
             // A latch counts whatever its epoch is; it only has to have one.
-            epoch: epoch.unwrap_or(Epoch { number: 0, timeline: 0 }),
+            epoch: epoch.unwrap_or(Epoch {
+                number: 0,
+                timeline: 0,
+            }),
             fingerprint: claim.fingerprint,
             content: Latch {
                 token: *Uuid::new_v4().as_bytes(),
@@ -128,12 +144,23 @@ impl Inner {
             },
         };
         let deadline = Instant::now() + self.ledger_settings.operation_timeout;
-        Attempt { claim, latch, epoch, deadline, is_latched: false, is_latched_for_another: false }
+        Attempt {
+            claim,
+            latch,
+            epoch,
+            deadline,
+            is_latched: false,
+            is_latched_for_another: false,
+        }
     }
 
     /// Asks Redis. Whatever goes wrong with it, the request goes on to the ledger.
     async fn latch(&self, attempt: &Attempt) -> Latching {
-        let held = match self.hot.acquire(&attempt.claim.identity, &attempt.latch).await {
+        let held = match self
+            .hot
+            .acquire(&attempt.claim.identity, &attempt.latch)
+            .await
+        {
             Ok(hot::Acquired::Latched) => return Latching::Latched,
             Ok(hot::Acquired::Held(held)) => held,
             Ok(hot::Acquired::Garbage) | Err(_) => return Latching::Hint(Hint::ASK),
@@ -148,18 +175,34 @@ impl Inner {
 
     /// By policy, an answer may be replayed while the ledger can't confirm its epoch.
     fn epoch_when_ledger_down(&self) -> Option<Epoch> {
-        if self.hot_settings.replay_when_ledger_down { self.epoch.last_known() } else { None }
+        if self.hot_settings.replay_when_ledger_down {
+            self.epoch.last_known()
+        } else {
+            None
+        }
     }
 
     /// Tells Redis what the ledger has committed. The command is queued before this returns, so
-    /// that this process's next request for the key sees it; its reply is awaited by a task.
-    async fn publish(&self, attempt: &Attempt, record: &Record) {
-        let (Some(epoch), State::Completed { stored, completed_at, expires_at }) =
-            (attempt.epoch, &record.state)
+    /// that this process's next request for the key sees it; its reply is awaited by a task. False
+    /// where there was nothing to tell.
+    async fn publish(&self, attempt: &Attempt, record: &Record) -> bool {
+        let (
+            Some(epoch),
+            State::Completed {
+                stored,
+                completed_at,
+                expires_at,
+            },
+        ) = (attempt.epoch, &record.state)
         else {
             return false;
         };
-        if self.points.reach("store.transactional.before_publish").await.is_err() {
+        if self
+            .points
+            .reach("store.transactional.before_publish")
+            .await
+            .is_err()
+        {
             return false;
         }
         let answer = Envelope {

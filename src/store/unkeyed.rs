@@ -24,7 +24,10 @@ impl Store {
         F: Future<Output = Finished<T>> + Send,
     {
         let inner = Arc::clone(&self.inner);
-        let task = self.inner.tasks.spawn(async move { inner.run_unkeyed(work).await });
+        let task = self
+            .inner
+            .tasks
+            .spawn(async move { inner.run_unkeyed(work).await });
         match task.await {
             Ok(result) => result,
             Err(error) => Err(error
@@ -49,7 +52,9 @@ impl Inner {
             .map_err(|panic| Error::from_panic(&*panic))?;
         let tx = finished.tx.ok_or(Error::TransactionEscaped)?;
         match finished.keep {
-            Keep::EffectsAndAnswer(_) => self.ledger.commit(tx).await.map_err(Error::from_ledger)?,
+            Keep::EffectsAndAnswer(_) => {
+                self.ledger.commit(tx).await.map_err(Error::from_ledger)?
+            }
             Keep::Answer(_) | Keep::Nothing => self.roll_back(tx).await,
         }
         Ok(finished.value)

@@ -19,8 +19,13 @@ const LEDGER_UP: &str = "oncely_ledger_up";
 const CONNECTIONS: &str = "oncely_ledger_connections";
 
 /// The codes of [`REFUSED`].
-const REFUSALS: [&str; 5] =
-    ["key-missing", "key-invalid", "body-invalid", "body-too-large", "internal"];
+const REFUSALS: [&str; 5] = [
+    "key-missing",
+    "key-invalid",
+    "body-invalid",
+    "body-too-large",
+    "internal",
+];
 
 /// What became of a request: the label `outcome`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,12 +80,36 @@ impl Label {
 
 /// Describes every metric to the installed recorder. Call it once, after installing one.
 pub fn describe() {
-    describe_counter!(REQUESTS, Unit::Count, "Requests with a valid key, by what became of them");
-    describe_counter!(ATTEMPTS, Unit::Count, "Requests by the attempt number the client sent");
-    describe_counter!(REFUSED, Unit::Count, "Requests refused before anything was stored");
-    describe_gauge!(HOT_UP, Unit::Count, "1 while Redis is used, 0 while the ledger serves alone");
-    describe_gauge!(LEDGER_UP, Unit::Count, "1 while the ledger answers and is the primary");
-    describe_gauge!(CONNECTIONS, Unit::Count, "Connections to the ledger by state");
+    describe_counter!(
+        REQUESTS,
+        Unit::Count,
+        "Requests with a valid key, by what became of them"
+    );
+    describe_counter!(
+        ATTEMPTS,
+        Unit::Count,
+        "Requests by the attempt number the client sent"
+    );
+    describe_counter!(
+        REFUSED,
+        Unit::Count,
+        "Requests refused before anything was stored"
+    );
+    describe_gauge!(
+        HOT_UP,
+        Unit::Count,
+        "1 while Redis is used, 0 while the ledger serves alone"
+    );
+    describe_gauge!(
+        LEDGER_UP,
+        Unit::Count,
+        "1 while the ledger answers and is the primary"
+    );
+    describe_gauge!(
+        CONNECTIONS,
+        Unit::Count,
+        "Connections to the ledger by state"
+    );
     set_tiers(false, false);
     set_connections(0, 0);
 }

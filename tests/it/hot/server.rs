@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use oncely::config::Secret;
 use redis::aio::MultiplexedConnection;
-use secrecy::SecretString;
 
 /// A Redis that can be killed, paused and started again on the same port.
 pub(super) struct Redis {
@@ -79,7 +79,7 @@ impl Redis {
         self.signal(Signal::SIGCONT);
     }
 
-    pub(super) fn url(&self) -> SecretString {
+    pub(super) fn url(&self) -> Secret {
         format!("redis://127.0.0.1:{}/", self.port).into()
     }
 

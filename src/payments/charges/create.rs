@@ -1,0 +1,50 @@
+//! `POST /charge`: one row, in the transaction that the layer commits together with the answer.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use axum::Extension;
+use http::StatusCode;
+use http::header::LOCATION;
+use uuid::Uuid;
+
+use super::charge::{Charge, ChargeRequest};
+use super::source::{Verdict, verdict};
+use crate::domain::Tenant;
+use crate::http::{Code, JsonBody, Problem, Tx};
+
+const INSERT: &str = "
+INSERT INTO public.charges (tenant, id, amount, currency, source, sku, quantity, status, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 'succeeded', now())
+RETURNING id, amount, currency, source, sku, quantity, status, created_at";
+
+/// Charges the source, or declines with a stored 402.
+pub(crate) async fn create(
+    mut tx: Tx,
+    Extension(tenant): Extension<Tenant>,
+    JsonBody(request): JsonBody<ChargeRequest>,
+) -> Response {
+    if let Verdict::Declined { reason } = verdict(&request.source) {
+        return Problem::new(Code::CardDeclined, reason).into_response();
+    }
+    let inserted: sqlx::Result<Charge> = sqlx::query_as(INSERT)
+        .bind(tenant.as_str())
+        .bind(format!("ch_{}", Uuid::now_v7().simple()))
+        .bind(request.amount)
+        .bind(&request.currency)
+        .bind(&request.source)
+        .bind(&request.sku)
+        .bind(request.quantity)
+        .fetch_one(&mut *tx)
+        .await;
+    match inserted {
+        Ok(charge) => {
+            let location = format!("/charge/{}", charge.id);
+            (StatusCode::CREATED, [(LOCATION, location)], Json(charge)).into_response()
+        }
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "insert a charge");
+            let detail = "Nothing was charged. Send the same request again, with the same key.";
+            Problem::new(Code::StoreUnavailable, detail).into_response()
+        }
+    }
+}

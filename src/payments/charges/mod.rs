@@ -1,0 +1,10 @@
+//! Charges: `POST /charge` and `GET /charge/{id}`.
+
+mod charge;
+mod create;
+mod show;
+mod source;
+
+pub use charge::{Charge, ChargeRequest};
+pub(super) use create::create;
+pub(super) use show::show;

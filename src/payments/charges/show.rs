@@ -1,0 +1,36 @@
+//! `GET /charge/{id}`: the charge as it is, to its own tenant.
+
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use sqlx::PgPool;
+
+use super::charge::Charge;
+use crate::domain::Tenant;
+use crate::http::{Code, Problem};
+
+const SELECT: &str = "
+SELECT id, amount, currency, source, sku, quantity, status, created_at
+FROM public.charges
+WHERE tenant = $1 AND id = $2";
+
+/// Shows one charge, 404 where the tenant has none of this id.
+pub(crate) async fn show(
+    State(pool): State<PgPool>,
+    Extension(tenant): Extension<Tenant>,
+    Path(id): Path<String>,
+) -> Response {
+    let found: sqlx::Result<Option<Charge>> =
+        sqlx::query_as(SELECT).bind(tenant.as_str()).bind(id).fetch_optional(&pool).await;
+    match found {
+        Ok(Some(charge)) => Json(charge).into_response(),
+        Ok(None) => Problem::new(Code::NotFound, "This tenant has no such charge.").into_response(),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "read a charge");
+            let problem = Problem::new(Code::StoreUnavailable, "Ask again after Retry-After.");
+            problem.retry_after(Duration::from_secs(2)).into_response()
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The payment path as a user of Oncely would write it: routes, policies, and plain SQL.
+//!
+//! Nothing here knows of Redis, keys, replays or locks. A handler extracts [`Tx`](crate::http::Tx)
+//! and writes through it; the layer does the rest.
+
+mod charges;
+mod migrate;
+
+use axum::Router;
+use sqlx::PgPool;
+
+use crate::http::{Options, Policy, Routes, Tokens};
+use crate::store::Store;
+
+pub use charges::{Charge, ChargeRequest};
+pub use migrate::{is_migrated, migrate};
+
+/// The API's router: every mutating route with its policy.
+pub fn routes(store: &Store, options: Options, tokens: Tokens) -> Router {
+    let pool: PgPool = store.ledger().pool().clone();
+    Routes::new(store.clone(), options)
+        .post("/charge", Policy::required().body::<ChargeRequest>(), charges::create)
+        .get("/charge/{id}", charges::show)
+        .authenticate(tokens)
+        .into_router()
+        .with_state(pool)
+}
