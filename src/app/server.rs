@@ -50,7 +50,13 @@ impl Server {
     /// flight get their answers, and operations whose clients are gone end too. False where
     /// `http.drain_timeout` was not enough.
     pub async fn run(self, stop: impl Future<Output = ()>) -> bool {
-        let Self { api, admin, store, stopping, drain_timeout } = self;
+        let Self {
+            api,
+            admin,
+            store,
+            stopping,
+            drain_timeout,
+        } = self;
         let tasks = store.tasks().clone();
         let is_stopping = stopping.clone();
         let api = tasks.spawn(async move {
@@ -60,7 +66,10 @@ impl Server {
         tasks.spawn_loop(async move {
             // It serves until everything else has been drained.
             if let Err(error) = axum::serve(admin.0, admin.1).await {
-                tracing::error!(error = &error as &dyn std::error::Error, "the admin port failed");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the admin port failed"
+                );
             }
         });
         stop.await;
@@ -76,5 +85,9 @@ impl Server {
 async fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, StartError> {
     TcpListener::bind(address)
         .await
-        .map_err(|source| StartError::Listen { address, setting, source })
+        .map_err(|source| StartError::Listen {
+            address,
+            setting,
+            source,
+        })
 }

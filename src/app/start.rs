@@ -62,15 +62,25 @@ pub async fn open_store(
     tasks: &Tasks,
     points: FailPoints,
 ) -> Result<Store, StartError> {
-    let database_url = config.database_url.as_ref().ok_or(StartError::Missing("database_url"))?;
+    let database_url = config
+        .database_url
+        .as_ref()
+        .ok_or(StartError::Missing("database_url"))?;
     let ledger = Ledger::new(database_url, &config.ledger, config.idempotency.retention)
         .map_err(StartError::Ledger)?;
-    let refusals = wait_for(&ledger, config.ledger.startup_timeout, allow_unsafe_durability).await?;
+    let refusals = wait_for(
+        &ledger,
+        config.ledger.startup_timeout,
+        allow_unsafe_durability,
+    )
+    .await?;
     if !refusals.is_empty() {
         return Err(StartError::Refused(refusals));
     }
     let mut connection = ledger.begin().await.map_err(StartError::Ledger)?;
-    let is_migrated = payments::is_migrated(&mut connection).await.unwrap_or(false);
+    let is_migrated = payments::is_migrated(&mut connection)
+        .await
+        .unwrap_or(false);
     drop(connection);
     if !is_migrated {
         return Err(StartError::PaymentsBehind);
@@ -90,7 +100,10 @@ async fn wait_for(
         match ledger.check(allow_unsafe_durability).await {
             Ok(refusals) => return Ok(refusals),
             Err(error) if error.class == ledger::Class::Transient && Instant::now() < deadline => {
-                tracing::info!(error = &error as &dyn std::error::Error, "waiting for the database");
+                tracing::info!(
+                    error = &error as &dyn std::error::Error,
+                    "waiting for the database"
+                );
                 sleep(PAUSE).await;
             }
             Err(error) => return Err(StartError::Ledger(error)),
@@ -104,12 +117,17 @@ async fn open_hot(
     tasks: &Tasks,
 ) -> Result<Hot, StartError> {
     let url = url.ok_or(StartError::Missing("redis_url"))?;
-    let hot = Hot::start(url, settings, tasks).await.map_err(StartError::Redis)?;
+    let hot = Hot::start(url, settings, tasks)
+        .await
+        .map_err(StartError::Redis)?;
     match hot.probe().await {
-        Ok(hot::Probed::Fit) => (),
-        Ok(hot::Probed::Unreachable(error)) => {
+        Ok(hot::Probed::Sound) => (),
+        Ok(hot::Probed::Degraded(error)) => {
             let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, "Redis does not answer: serving from the ledger alone");
+            tracing::warn!(
+                error,
+                "Redis does not answer: serving from the ledger alone"
+            );
         }
         Err(unfit) => return Err(StartError::UnfitRedis(unfit)),
     }

@@ -86,9 +86,10 @@ impl Hot {
     /// Until when the answer stays, as milliseconds since 1970; at least 1, because Redis refuses
     /// 0. A time in the past is fine: the answer is gone at once, and the latch with it.
     fn until_ms(&self, completed: &Completed) -> i64 {
-        let retained = completed
-            .completed_at
-            .checked_add(self.inner.settings.retention.try_into().unwrap_or_default())
+        // A retention beyond the calendar is as good as none: the record's own end stands.
+        let retained = time::Duration::try_from(self.inner.settings.retention)
+            .ok()
+            .and_then(|it| completed.completed_at.checked_add(it))
             .unwrap_or(completed.expires_at);
         to_ms(completed.expires_at.min(retained)).max(1)
     }

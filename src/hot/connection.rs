@@ -18,7 +18,7 @@ use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
 use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, ErrorKind, IntoConnectionInfo, RedisError};
+use redis::{AsyncConnectionConfig, IntoConnectionInfo, RedisError};
 use tokio::sync::Notify;
 
 use super::Settings;
@@ -169,7 +169,5 @@ fn pool(url: &Secret, settings: &Settings) -> Result<Pool, RedisError> {
         .create_timeout(Some(settings.connect_timeout))
         .recycle_timeout(Some(settings.timeout))
         .build()
-        .map_err(|_no_runtime| {
-            RedisError::from((ErrorKind::InvalidClientConfig, "no runtime for timeouts"))
-        })
+        .map_err(|cause| RedisError::from(std::io::Error::other(cause)))
 }

@@ -99,6 +99,14 @@ impl Error {
         Self::new(operation, classify(&cause), cause)
     }
 
+    /// Whether it may have happened all the same: it was sent, and no answer was understood.
+    pub fn may_have_happened(&self) -> bool {
+        match self.class {
+            Class::Timeout | Class::Broken => true,
+            Class::Open | Class::Refused(_) | Class::Unusable => false,
+        }
+    }
+
     /// What this says about Redis.
     ///
     /// The breaker is there to save what a failing Redis costs. Silence costs the whole timeout,

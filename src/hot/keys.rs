@@ -2,13 +2,13 @@
 //!
 //! | Shape | Value | Expiry | Written by |
 //! |---|---|---|---|
-//! | `<prefix>r:{<32 hex digits>}` | envelope: latch | `latch_ttl` after the write | `acquire` |
-//! | `<prefix>r:{<32 hex digits>}` | envelope: completed | `min(expires_at, completed_at + retention)` | `complete` |
-//! | `<prefix>p:{<32 hex digits>}` | random | `latch_ttl` after the write | `probe` |
+//! | `<prefix>r:{<32 hex>}` | latch | `latch_ttl` after the write | `acquire` |
+//! | `<prefix>r:{<32 hex>}` | answer | `min(expires_at, completed_at + retention)` | `complete` |
+//! | `<prefix>p:{<32 hex>}` | `1` | `latch_ttl` after the write | `probe` |
 //!
-//! The digits are [`Identity::id`] in lower case; a probe's are random. The braces are a hash tag:
-//! whatever else we come to keep about one record lives in the same slot of a cluster. There is no
-//! key without an end.
+//! Latches and answers are envelopes (`codec`). The digits are [`Identity::id`] in lower case; a
+//! probe's are random. The braces are a hash tag: whatever else we come to keep about one record
+//! lives in the same slot of a cluster. There is no key without an end.
 
 use std::fmt::Write as _;
 

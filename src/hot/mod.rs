@@ -50,6 +50,7 @@ use std::sync::atomic::AtomicBool;
 use crate::breaker::Breaker;
 
 mod acquire;
+mod codec;
 mod complete;
 mod connection;
 mod envelope;

@@ -52,7 +52,10 @@ impl fmt::Display for Status {
 
 impl Hot {
     /// Connects to Redis and keeps connected. Fails only on a URL that can't be used: a Redis that
-    /// is not there yet may come later.
+    /// is not there yet may come later. Takes no longer than `settings.connect_timeout`.
+    ///
+    /// After a drain of `tasks` the connections that are there still serve, but are no longer
+    /// checked or replaced.
     pub async fn start(
         redis_url: &Secret,
         settings: &Settings,

@@ -41,7 +41,11 @@ pub fn admin(store: Store, render: Render, stopping: CancellationToken) -> Route
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(scrape))
-        .with_state(Admin { store, render, stopping })
+        .with_state(Admin {
+            store,
+            render,
+            stopping,
+        })
 }
 
 async fn livez() -> &'static str {

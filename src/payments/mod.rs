@@ -19,7 +19,11 @@ pub use migrate::{is_migrated, migrate};
 pub fn routes(store: &Store, options: Options, tokens: Tokens) -> Router {
     let pool: PgPool = store.ledger().pool().clone();
     Routes::new(store.clone(), options)
-        .post("/charge", Policy::required().body::<ChargeRequest>(), charges::create)
+        .post(
+            "/charge",
+            Policy::required().body::<ChargeRequest>(),
+            charges::create,
+        )
         .get("/charge/{id}", charges::show)
         .authenticate(tokens)
         .into_router()

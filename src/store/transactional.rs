@@ -163,7 +163,9 @@ impl Inner {
         {
             Ok(hot::Acquired::Latched) => return Latching::Latched,
             Ok(hot::Acquired::Held(held)) => held,
-            Ok(hot::Acquired::Garbage) | Err(_) => return Latching::Hint(Hint::ASK),
+            Ok(hot::Acquired::Garbage) => return Latching::Hint(Hint::ASK),
+            Err(error) if error.may_have_happened() => return Latching::Latched,
+            Err(_) => return Latching::Hint(Hint::ASK),
         };
         let known = Knowledge {
             epoch: attempt.epoch.or_else(|| self.epoch_when_ledger_down()),
@@ -227,7 +229,7 @@ impl Inner {
 
 /// What asking Redis came to.
 enum Latching {
-    /// Our latch is there.
+    /// Our latch is there, or may be: the reply was lost. Either way it is ours to take away.
     Latched,
     /// It is not.
     Hint(Hint),

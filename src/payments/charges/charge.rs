@@ -51,12 +51,28 @@ pub struct Charge {
 
 impl Validate for ChargeRequest {
     fn validate(&self) -> Result<(), String> {
-        require(0 < self.amount, "`amount` must be 1 or more, in minor units (4200 is 42.00 USD).")?;
-        let is_code = self.currency.len() == 3 && self.currency.bytes().all(|it| it.is_ascii_uppercase());
-        require(is_code, "`currency` must be three capital letters, such as USD.")?;
-        require(is_text(&self.source), "`source` must be 1 to 255 printable characters, such as tok_visa.")?;
-        require(self.sku.as_deref().is_none_or(is_text), "`sku` must be 1 to 255 printable characters.")?;
-        require(self.quantity.is_none_or(|it| 0 < it), "`quantity` must be 1 or more.")
+        require(
+            0 < self.amount,
+            "`amount` must be 1 or more, in minor units (4200 is 42.00 USD).",
+        )?;
+        let is_code =
+            self.currency.len() == 3 && self.currency.bytes().all(|it| it.is_ascii_uppercase());
+        require(
+            is_code,
+            "`currency` must be three capital letters, such as USD.",
+        )?;
+        require(
+            is_text(&self.source),
+            "`source` must be 1 to 255 printable characters, such as tok_visa.",
+        )?;
+        require(
+            self.sku.as_deref().is_none_or(is_text),
+            "`sku` must be 1 to 255 printable characters.",
+        )?;
+        require(
+            self.quantity.is_none_or(|it| 0 < it),
+            "`quantity` must be 1 or more.",
+        )
     }
 }
 
@@ -73,29 +89,62 @@ mod tests {
     use super::*;
 
     fn refusal(body: &str) -> Option<String> {
-        serde_json::from_str::<ChargeRequest>(body).unwrap().validate().err()
+        serde_json::from_str::<ChargeRequest>(body)
+            .unwrap()
+            .validate()
+            .err()
     }
 
     #[test]
     fn a_body_of_the_contract_is_taken() {
         let body = r#"{"amount": 4200, "currency": "USD", "source": "tok_visa", "sku": "sku-1", "quantity": 1}"#;
         assert_eq!(refusal(body), None);
-        assert_eq!(refusal(r#"{"amount": 9223372036854775807, "currency": "JPY", "source": "x"}"#), None);
+        assert_eq!(
+            refusal(r#"{"amount": 9223372036854775807, "currency": "JPY", "source": "x"}"#),
+            None
+        );
     }
 
     #[test]
     fn each_wrong_member_is_named() {
         for (member, body) in [
-            ("amount", r#"{"amount": 0, "currency": "USD", "source": "tok_visa"}"#),
-            ("amount", r#"{"amount": -1, "currency": "USD", "source": "tok_visa"}"#),
-            ("currency", r#"{"amount": 1, "currency": "usd", "source": "tok_visa"}"#),
-            ("currency", r#"{"amount": 1, "currency": "USDT", "source": "tok_visa"}"#),
-            ("source", r#"{"amount": 1, "currency": "USD", "source": ""}"#),
-            ("source", r#"{"amount": 1, "currency": "USD", "source": "a\u0000b"}"#),
-            ("sku", r#"{"amount": 1, "currency": "USD", "source": "x", "sku": ""}"#),
-            ("quantity", r#"{"amount": 1, "currency": "USD", "source": "x", "quantity": 0}"#),
+            (
+                "amount",
+                r#"{"amount": 0, "currency": "USD", "source": "tok_visa"}"#,
+            ),
+            (
+                "amount",
+                r#"{"amount": -1, "currency": "USD", "source": "tok_visa"}"#,
+            ),
+            (
+                "currency",
+                r#"{"amount": 1, "currency": "usd", "source": "tok_visa"}"#,
+            ),
+            (
+                "currency",
+                r#"{"amount": 1, "currency": "USDT", "source": "tok_visa"}"#,
+            ),
+            (
+                "source",
+                r#"{"amount": 1, "currency": "USD", "source": ""}"#,
+            ),
+            (
+                "source",
+                r#"{"amount": 1, "currency": "USD", "source": "a\u0000b"}"#,
+            ),
+            (
+                "sku",
+                r#"{"amount": 1, "currency": "USD", "source": "x", "sku": ""}"#,
+            ),
+            (
+                "quantity",
+                r#"{"amount": 1, "currency": "USD", "source": "x", "quantity": 0}"#,
+            ),
         ] {
-            assert!(refusal(body).unwrap().contains(&format!("`{member}`")), "{body}");
+            assert!(
+                refusal(body).unwrap().contains(&format!("`{member}`")),
+                "{body}"
+            );
         }
     }
 }

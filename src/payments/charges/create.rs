@@ -1,8 +1,8 @@
 //! `POST /charge`: one row, in the transaction that the layer commits together with the answer.
 
+use axum::Extension;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use axum::Extension;
 use http::StatusCode;
 use http::header::LOCATION;
 use uuid::Uuid;

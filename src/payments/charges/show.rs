@@ -22,8 +22,11 @@ pub(crate) async fn show(
     Extension(tenant): Extension<Tenant>,
     Path(id): Path<String>,
 ) -> Response {
-    let found: sqlx::Result<Option<Charge>> =
-        sqlx::query_as(SELECT).bind(tenant.as_str()).bind(id).fetch_optional(&pool).await;
+    let found: sqlx::Result<Option<Charge>> = sqlx::query_as(SELECT)
+        .bind(tenant.as_str())
+        .bind(id)
+        .fetch_optional(&pool)
+        .await;
     match found {
         Ok(Some(charge)) => Json(charge).into_response(),
         Ok(None) => Problem::new(Code::NotFound, "This tenant has no such charge.").into_response(),

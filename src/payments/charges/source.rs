@@ -15,9 +15,15 @@ pub(super) enum Verdict {
 /// What charging `source` comes to. The table stands in `docs/http-api.md`.
 pub(super) fn verdict(source: &str) -> Verdict {
     match source {
-        "tok_declined" => Verdict::Declined { reason: "The card was declined by its issuer." },
-        "tok_insufficient_funds" => Verdict::Declined { reason: "The card has insufficient funds." },
-        "tok_expired" => Verdict::Declined { reason: "The card has expired." },
+        "tok_declined" => Verdict::Declined {
+            reason: "The card was declined by its issuer.",
+        },
+        "tok_insufficient_funds" => Verdict::Declined {
+            reason: "The card has insufficient funds.",
+        },
+        "tok_expired" => Verdict::Declined {
+            reason: "The card has expired.",
+        },
         _ => Verdict::Succeeds,
     }
 }

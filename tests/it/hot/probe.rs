@@ -40,7 +40,14 @@ async fn a_redis_that_is_not_there_is_excused() {
 
 #[tokio::test]
 async fn only_a_url_that_cannot_be_used_keeps_us_from_starting() {
-    for url in ["", "redis//", "http://localhost", "rediss://localhost"] {
+    for url in [
+        "",
+        "redis//:s3cret@localhost",
+        "http://:s3cret@localhost",
+        "rediss://:s3cret@localhost",
+        "redis://:s3cret@localhost:port",
+        "redis://:s3cret@localhost/database",
+    ] {
         let error = Hot::start(&url.into(), &settings(), &Tasks::default())
             .await
             .unwrap_err();
@@ -49,6 +56,7 @@ async fn only_a_url_that_cannot_be_used_keeps_us_from_starting() {
             (Operation::Connect, Class::Unusable),
             "{url}"
         );
+        assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
     }
 }
 
