@@ -33,9 +33,66 @@ Exit codes: 0 fine, 1 failed, 2 usage or configuration.";
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Start private servers, migrate, serve, and print lines to paste; Ctrl-C removes all of it
+    Dev(DevCommand),
+    /// Serve the API on a database and a Redis that are there
+    Serve(ServeCommand),
+    /// Bring the database to this binary's schema
+    Migrate(MigrateCommand),
+    /// Look after the ledger as a whole
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+    /// Ask a running process whether it is ready
+    Healthcheck(HealthcheckCommand),
     /// Show or check the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// `oncely dev`.
+#[derive(Debug, Args)]
+pub struct DevCommand {
+    /// Keep the private servers' directories at the end
+    #[arg(long)]
+    pub retain: bool,
+    /// Accept a database that may forget confirmed charges in a crash (fsync or
+    /// `synchronous_commit` off)
+    #[arg(long)]
+    pub allow_unsafe_durability: bool,
+}
+
+/// `oncely serve`.
+#[derive(Debug, Args)]
+pub struct ServeCommand {}
+
+/// `oncely healthcheck`.
+#[derive(Debug, Args)]
+pub struct HealthcheckCommand {}
+
+/// `oncely migrate`.
+#[derive(Debug, Args)]
+pub struct MigrateCommand {
+    /// What to do [default: up]
+    #[command(subcommand)]
+    pub action: Option<MigrateAction>,
+}
+
+/// What `oncely migrate` does.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum MigrateAction {
+    /// Apply what is missing; safe to run twice, and from several processes at once
+    Up,
+    /// Show whether anything is missing: exit 0 where nothing is, 1 otherwise
+    Status,
+}
+
+/// `oncely ledger`.
+#[derive(Debug, Subcommand)]
+pub enum LedgerCommand {
+    /// Start a new epoch: every answer in Redis is stale from now on. Belongs into every restore
+    NewEpoch,
+    /// Show the epoch
+    Epoch,
 }
 
 /// The flags that set something. Their words are the settings' own.

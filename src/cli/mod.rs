@@ -6,9 +6,18 @@
 
 mod arguments;
 mod config;
+mod dev;
+mod healthcheck;
+mod ledger;
+mod migrate;
 mod output;
 mod run;
+mod runtime;
+mod serve;
 
-pub use arguments::{Arguments, Command, Settings};
+pub use arguments::{
+    Arguments, Command, DevCommand, HealthcheckCommand, LedgerCommand, MigrateAction,
+    MigrateCommand, ServeCommand, Settings,
+};
 pub use config::ConfigCommand;
 pub use run::run;

@@ -13,6 +13,11 @@ pub(super) const USAGE: u8 = 2;
 pub fn run(arguments: Arguments) -> ExitCode {
     let Arguments { settings, command } = arguments;
     let done = match command {
+        Command::Dev(command) => command.run(&settings),
+        Command::Serve(command) => command.run(&settings),
+        Command::Migrate(command) => command.run(&settings),
+        Command::Ledger(command) => command.run(&settings),
+        Command::Healthcheck(command) => command.run(&settings),
         Command::Config(command) => command.run(&settings),
     };
     done.unwrap_or_else(|error| {

@@ -69,6 +69,10 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
 }
 
 async fn scrape(State(admin): State<Admin>) -> impl IntoResponse {
+    let Health { ledger_is_up, hot } = admin.store.health();
+    metrics::set_tiers(hot == hot::Status::Up, ledger_is_up);
+    let (n_open, n_idle) = admin.store.ledger().connections();
+    metrics::set_connections(n_open, n_idle);
     (
         [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         (admin.render)(),

@@ -53,7 +53,7 @@ impl Inner {
         let tx = finished.tx.ok_or(Error::TransactionEscaped)?;
         match finished.keep {
             Keep::EffectsAndAnswer(_) => {
-                self.ledger.commit(tx).await.map_err(Error::from_ledger)?
+                self.ledger.commit(tx).await.map_err(Error::from_ledger)?;
             }
             Keep::Answer(_) | Keep::Nothing => self.roll_back(tx).await,
         }

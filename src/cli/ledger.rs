@@ -1,0 +1,37 @@
+//! `oncely ledger`: what an operator does to the ledger as a whole.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+
+use super::output::say;
+use super::runtime::block_on;
+use super::{LedgerCommand, Settings};
+use crate::ledger::Ledger;
+
+impl LedgerCommand {
+    /// Raises or shows the epoch.
+    pub fn run(self, settings: &Settings) -> Result<ExitCode> {
+        let config = settings.load()?.config;
+        let url = config.database_url.context(
+            "`database_url` is not set: give --database-url, or set ONCELY_DATABASE_URL",
+        )?;
+        block_on(async move {
+            let ledger = Ledger::new(&url, &config.ledger, config.idempotency.retention)?;
+            match self {
+                Self::NewEpoch => {
+                    let number = ledger.new_epoch().await?;
+                    say(&format!(
+                        "the ledger's epoch is now {number}: every answer in Redis is stale, and \
+                         the ledger is asked instead\n"
+                    ))?;
+                }
+                Self::Epoch => {
+                    let epoch = ledger.epoch().await?;
+                    say(&format!("epoch {}, timeline {}\n", epoch.number, epoch.timeline))?;
+                }
+            }
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
