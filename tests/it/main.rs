@@ -1,2 +1,6 @@
 //! The integration tests.
 #![cfg(test)]
+
+mod cli;
+mod config;
+mod tidy;
