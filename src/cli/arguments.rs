@@ -99,19 +99,19 @@ pub enum LedgerCommand {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Settings (each wins over the environment and the file)")]
 pub struct Settings {
-    /// Configuration file [default: $ONCELY_CONFIG, else ./oncely.toml where there is one]
+    /// Configuration file [default: `ONCELY_CONFIG`, else ./oncely.toml where there is one]
     #[arg(long, global = true, value_name = "PATH")]
     pub config: Option<PathBuf>,
-    /// Postgres; a password shows in `ps`, so prefer $ONCELY_DATABASE_URL
+    /// Postgres; a password shows in `ps`, so prefer `ONCELY_DATABASE_URL`
     #[arg(long, global = true, value_name = "URL")]
     pub database_url: Option<String>,
-    /// Redis; a password shows in `ps`, so prefer $ONCELY_REDIS_URL
+    /// Redis; a password shows in `ps`, so prefer `ONCELY_REDIS_URL`
     #[arg(long, global = true, value_name = "URL")]
     pub redis_url: Option<String>,
-    /// Address of the API; port 0 takes a free one [env: $ONCELY_HTTP_ADDR]
+    /// Address of the API; port 0 takes a free one [env: `ONCELY_HTTP_ADDR`]
     #[arg(long, global = true, value_name = "ADDRESS")]
     pub http_addr: Option<String>,
-    /// Address of health and metrics, without credentials [env: $ONCELY_ADMIN_ADDR]
+    /// Address of health and metrics, without credentials [env: `ONCELY_ADMIN_ADDR`]
     #[arg(long, global = true, value_name = "ADDRESS")]
     pub admin_addr: Option<String>,
     /// Any other setting, such as `ledger.pool_size=8`; may come several times

@@ -52,9 +52,9 @@ impl ConfigCommand {
             Self::Print { origin, output } => {
                 let entries = settings.load()?.entries();
                 say(&match output {
-                    Form::Table => table(&entries, origin),
+                    Form::Table => table(&entries, origin)?,
                     Form::Json => json(&entries, origin)?,
-                    Form::Toml => toml(&entries, origin),
+                    Form::Toml => toml(&entries, origin)?,
                 })?;
                 Ok(ExitCode::SUCCESS)
             }
@@ -102,7 +102,7 @@ fn check(settings: &Settings, serve: bool) -> Result<ExitCode> {
     })
 }
 
-fn table(entries: &[Entry], with_origin: bool) -> String {
+fn table(entries: &[Entry], with_origin: bool) -> Result<String> {
     let rows: Vec<_> = entries
         .iter()
         .map(|it| (&it.key, shown(&it.value)))
@@ -114,12 +114,12 @@ fn table(entries: &[Entry], with_origin: bool) -> String {
     for ((key, value), entry) in rows.iter().zip(entries) {
         if with_origin {
             let origin = &entry.origin;
-            text.push_str(&format!("{key:keys$}  {value:values$}  {origin}\n"));
+            writeln!(text, "{key:keys$}  {value:values$}  {origin}")?;
         } else {
-            text.push_str(&format!("{key:keys$}  {value}\n"));
+            writeln!(text, "{key:keys$}  {value}")?;
         }
     }
-    text
+    Ok(text)
 }
 
 fn json(entries: &[Entry], with_origin: bool) -> Result<String> {
@@ -142,13 +142,13 @@ fn json(entries: &[Entry], with_origin: bool) -> Result<String> {
     Ok(serde_json::to_string_pretty(&tree)? + "\n")
 }
 
-fn toml(entries: &[Entry], with_origin: bool) -> String {
+fn toml(entries: &[Entry], with_origin: bool) -> Result<String> {
     let mut text = String::new();
     let mut open = "";
     for Entry { key, value, origin } in entries {
         let (section, name) = key.split_once('.').unwrap_or(("", key));
         if section != open {
-            text.push_str(&format!("\n[{section}]\n"));
+            writeln!(text, "\n[{section}]")?;
             open = section;
         }
         let origin = if with_origin {
@@ -156,12 +156,12 @@ fn toml(entries: &[Entry], with_origin: bool) -> String {
         } else {
             String::new()
         };
-        text.push_str(&match toml_value(value) {
-            Some(value) => format!("{name} = {value}{origin}\n"),
-            None => format!("# {name} is not set\n"),
-        });
+        match toml_value(value) {
+            Some(value) => writeln!(text, "{name} = {value}{origin}")?,
+            None => writeln!(text, "# {name} is not set")?,
+        }
     }
-    text
+    Ok(text)
 }
 
 /// A value as TOML, whose lists and strings are those of JSON; `None` for null, which it has not.

@@ -132,7 +132,10 @@ fn read_tokens<'de, D: Deserializer<'de>>(
     if wrong.is_empty() {
         Ok(tokens)
     } else {
-        Err(D::Error::custom(wrong.join(", and ")))
+        let wrong = wrong.join(", and ");
+        Err(D::Error::custom(format!(
+            "lists of SHA-256 digests, but {wrong}"
+        )))
     }
 }
 

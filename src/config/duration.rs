@@ -13,7 +13,7 @@ const UNITS: [(u64, &str); 3] = [(3600, "h"), (60, "m"), (1, "s")];
 pub(super) fn show(value: Duration) -> String {
     let seconds = value.as_secs();
     if value.subsec_nanos() == 0 && seconds != 0 {
-        let fits = UNITS.iter().find(|(unit, _)| seconds % unit == 0);
+        let fits = UNITS.iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
         let (unit, name) = fits.expect("invariant: a second divides every whole duration");
         return format!("{}{name}", seconds / unit);
     }

@@ -41,18 +41,16 @@ pub(super) fn of_file(path: &Path, text: &str) -> Layer {
         }
     };
     for (name, value) in tree {
-        match value {
-            Value::Dict(_, section) if keys::is_section(&name) => {
-                for (field, value) in section {
-                    layer.set(&format!("{name}.{field}"), value, &origin);
-                }
+        if !keys::is_section(&name) {
+            layer.set(&name, value, &origin);
+        } else if let Value::Dict(_, section) = value {
+            for (field, value) in section {
+                layer.set(&format!("{name}.{field}"), value, &origin);
             }
+        } else {
             // Not shown: whatever stands there may be a secret.
-            _ if keys::is_section(&name) => {
-                let fix = Some(format!("it is a section, write `[{name}]`"));
-                layer.unreadable("unknown key", name, origin.clone(), fix);
-            }
-            value => layer.set(&name, value, &origin),
+            let fix = Some(format!("it is a section, write `[{name}]`"));
+            layer.unreadable("unknown key", name, origin.clone(), fix);
         }
     }
     layer
@@ -72,8 +70,12 @@ pub(super) fn of_environment(variables: impl IntoIterator<Item = (OsString, OsSt
         }
         let origin = Origin::Environment(name.to_owned());
         let Some(key) = keys::key_of_variable(name) else {
-            let fix = keys::nearest_variable(name).map(|it| format!("did you mean `{it}`?"));
-            layer.unreadable("unknown environment variable", name.to_owned(), origin, fix);
+            let fix = keys::nearest_variable(name).map_or_else(
+                || "docs/configuration.md says how variables are spelled".to_owned(),
+                |it| format!("did you mean `{it}`?"),
+            );
+            let what = "unknown environment variable";
+            layer.unreadable(what, name.to_owned(), origin, Some(fix));
             continue;
         };
         match value.to_str() {
@@ -155,8 +157,11 @@ impl Layer {
     }
 
     fn unknown(&mut self, key: &str, origin: Origin) {
-        let fix = keys::nearest_key(key).map(|it| format!("did you mean `{it}`?"));
-        self.unreadable("unknown key", key.to_owned(), origin, fix);
+        let fix = keys::nearest_key(key).map_or_else(
+            || "`oncely config print` lists all keys".to_owned(),
+            |it| format!("did you mean `{it}`?"),
+        );
+        self.unreadable("unknown key", key.to_owned(), origin, Some(fix));
     }
 
     fn unreadable(&mut self, what: &str, key: String, origin: Origin, fix: Option<String>) {

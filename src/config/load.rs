@@ -116,6 +116,11 @@ pub fn load(sources: Sources) -> Result<Loaded, Error> {
         }
         let mut violation = broken_rule.violation;
         violation.origin = Some(loaded.origin(&violation.key).clone());
+        // The other side of a relation may be the one that somebody set.
+        if let Some(other) = broken_rule.keys.get(1) {
+            let origin = loaded.origin(other);
+            violation.rule = format!("{} ({origin})", violation.rule);
+        }
         violations.push(violation);
     }
     if violations.is_empty() {
@@ -164,6 +169,9 @@ fn shown(setting: &Setting) -> String {
     if keys::is_secret(setting.key) {
         return PLACEHOLDER.to_owned();
     }
+    if let Value::Dict(..) = setting.value {
+        return "(a table or a date)".to_owned();
+    }
     let json = serde_json::to_string(&setting.value).unwrap_or_default();
     if json.chars().count() <= SHOWN_MAX {
         return json;
@@ -172,28 +180,29 @@ fn shown(setting: &Setting) -> String {
     format!("{begin} (and so on)")
 }
 
-/// What a type asked for, in words that need no Rust.
+/// What a type asked for, in words that need no Rust. Never the value: it may be a secret.
 fn expected(kind: &Kind) -> String {
+    if let Kind::UnknownVariant(_, names) = kind {
+        return format!("one of: {}", names.join(", "));
+    }
     let (Kind::InvalidType(_, expected)
     | Kind::InvalidValue(_, expected)
-    | Kind::InvalidLength(_, expected)) = kind
+    | Kind::InvalidLength(_, expected)
+    | Kind::Message(expected)) = kind
     else {
-        return match kind {
-            Kind::UnknownVariant(_, names) => format!("one of: {}", names.join(", ")),
-            Kind::Message(text) if text.contains("socket address") => {
-                "an IP address and a port, such as \"127.0.0.1:8080\"".to_owned()
-            }
-            Kind::Message(text) => text.clone(),
-            other => other.to_string(),
-        };
+        return "of another type".to_owned();
     };
     match expected.as_str() {
         "u16" => format!("a whole number from 0 to {}", u16::MAX),
         "u32" => format!("a whole number from 0 to {}", u32::MAX),
         "usize" => "a whole number that is not negative".to_owned(),
         "a boolean" => "true or false".to_owned(),
+        "a string" => "a text".to_owned(),
         "a sequence" => "a list of texts".to_owned(),
-        "socket address" => "an IP address and a port, such as \"127.0.0.1:8080\"".to_owned(),
+        "a map" => "a table of tenants and lists of digests".to_owned(),
+        it if it.contains("socket address") => {
+            "an IP address and a port, such as \"127.0.0.1:8080\"".to_owned()
+        }
         other => other.to_owned(),
     }
 }

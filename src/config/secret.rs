@@ -66,6 +66,7 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
+#[expect(clippy::ref_option, reason = "serde hands a field over by reference")]
 pub(super) fn as_url<S: Serializer>(url: &Option<Secret>, to: S) -> Result<S::Ok, S::Error> {
     url.as_ref().map(Secret::redacted_url).serialize(to)
 }

@@ -18,10 +18,10 @@ use crate::domain::HeaderAllowList;
 const LEAST: Duration = Duration::from_millis(1);
 
 /// The most milliseconds that Postgres and the kernel take (`i32::MAX`), in whole days.
-const MOST: Duration = Duration::from_secs(24 * 24 * 3600);
+const MOST: Duration = Duration::from_hours(24 * 24);
 
 /// A hundred years: dates beyond them overflow somewhere, and nobody means them.
-const RETENTION_MOST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+const RETENTION_MOST: Duration = Duration::from_hours(100 * 365 * 24);
 
 /// A question to Redis that takes longer than this is slower than the ledger itself.
 const HOT_TIMEOUT_MOST: Duration = Duration::from_secs(1);
@@ -190,9 +190,8 @@ impl Config {
         let twice = http.request_timeout.saturating_mul(2);
         if ledger.prune_grace < twice {
             let grace = show(ledger.prune_grace);
-            let twice = show(twice);
-            let rule =
-                format!("must be at least twice `http.request_timeout`, so at least {twice}");
+            let once = show(http.request_timeout);
+            let rule = format!("must be at least twice `http.request_timeout`, which is {once}");
             let fix = "raise `ledger.prune_grace` or lower `http.request_timeout`".to_owned();
             rules.pair(("ledger.prune_grace", grace), request.0, rule, fix);
         }

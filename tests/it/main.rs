@@ -1,4 +1,7 @@
-//! The integration tests.
+//! The integration tests: one binary, one link, one list of sentences.
 #![cfg(test)]
 
+mod cli;
+mod config;
 mod hot;
+mod tidy;
