@@ -11,4 +11,10 @@ pub mod domain;
 // 1. Tools that know nothing of the domain.
 pub mod clock;
 pub mod failpoint;
+#[cfg(any(feature = "cli", feature = "testkit"))]
+pub mod servers;
 pub mod shutdown;
+
+// Beside the house: real servers for tests.
+#[cfg(feature = "testkit")]
+pub mod testkit;
