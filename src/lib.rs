@@ -10,6 +10,8 @@ pub mod domain;
 pub mod breaker;
 pub mod clock;
 pub mod failpoint;
+#[cfg(any(feature = "cli", feature = "testkit"))]
+pub mod servers;
 pub mod shutdown;
 
 // 2. Settings, one section per file; what the process says of itself.
@@ -34,3 +36,7 @@ pub mod payments;
 pub mod app;
 #[cfg(feature = "cli")]
 pub mod cli;
+
+// Beside the house: real servers for tests.
+#[cfg(feature = "testkit")]
+pub mod testkit;

@@ -47,6 +47,13 @@ pub struct Loaded {
     origins: BTreeMap<&'static str, Origin>,
 }
 
+/// The list of fail points for this process. It is no setting, and releases ignore it.
+#[cfg(feature = "failpoints")]
+#[expect(clippy::disallowed_methods, reason = "this room reads the environment")]
+pub fn fail_points() -> Option<String> {
+    std::env::var("ONCELY_FAILPOINTS").ok()
+}
+
 impl Sources {
     /// The environment of this process, `flags`, and a file: the named one, else that of
     /// `ONCELY_CONFIG`, else `oncely.toml` in the working directory, where there is one.

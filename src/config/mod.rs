@@ -35,6 +35,8 @@ pub use hot::Hot;
 pub use http::Http;
 pub use idempotency::Idempotency;
 pub use ledger::{Claim, Ledger};
+#[cfg(feature = "failpoints")]
+pub use load::fail_points;
 pub use load::{Flag, Loaded, Sources, load};
 pub use log::{Format as LogFormat, Log};
 pub use origin::Origin;
