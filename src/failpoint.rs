@@ -159,6 +159,7 @@ mod table {
 }
 
 #[cfg(all(test, feature = "failpoints"))]
+#[expect(clippy::disallowed_methods, reason = "a test joins what it spawns")]
 mod tests {
     use super::*;
 

@@ -1,5 +1,6 @@
 //! From settings to a store that may be served from, or the reasons why not.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -135,5 +136,8 @@ async fn open_hot(
 }
 
 fn list(refusals: &[Refusal]) -> String {
-    refusals.iter().map(|it| format!("\n  - {it}")).collect()
+    refusals.iter().fold(String::new(), |mut text, it| {
+        write!(text, "\n  - {it}").expect("invariant: a string takes what is written");
+        text
+    })
 }

@@ -53,17 +53,26 @@ impl DevCommand {
         say(&text)?;
         let is_drained = server.run(stop).await;
         let directories = private.directories();
-        tokio::task::spawn_blocking(move || drop(private)).await.context("stop the servers")?;
+        tokio::task::spawn_blocking(move || drop(private))
+            .await
+            .context("stop the servers")?;
         if is_retained {
             say(&format!("stopped; kept {}\n", directories.join(" and ")))?;
         } else {
             say("stopped; nothing is left running, and nothing on disk\n")?;
         }
-        Ok(if is_drained { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if is_drained {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 
     async fn prepare(self, loaded: Loaded) -> Result<(Server, Private, String)> {
-        let ports = [free_if_default(&loaded, "http_addr"), free_if_default(&loaded, "admin_addr")];
+        let ports = [
+            free_if_default(&loaded, "http_addr"),
+            free_if_default(&loaded, "admin_addr"),
+        ];
         let mut config = loaded.config;
         let [is_http_free, is_admin_free] = ports;
         if !is_http_free {
@@ -73,7 +82,10 @@ impl DevCommand {
             config.admin_addr.set_port(0);
         }
         let private = self.start_servers(&mut config).await?;
-        let url = config.database_url.clone().context("`database_url` is not set")?;
+        let url = config
+            .database_url
+            .clone()
+            .context("`database_url` is not set")?;
         bring_up(&url).await?;
         let token = invent_token(&mut config)?;
         let tasks = Tasks::default();
@@ -87,21 +99,36 @@ impl DevCommand {
     }
 
     async fn start_servers(&self, config: &mut Config) -> Result<Private> {
-        let mut private = Private { postgres: None, redis: None };
+        let mut private = Private {
+            postgres: None,
+            redis: None,
+        };
         let keep_directory = self.retain;
         if config.database_url.is_none() {
             complain("starting a private Postgres …\n");
-            let options = postgres::Options { keep_directory, ..postgres::Options::default() };
+            let options = postgres::Options {
+                keep_directory,
+                ..postgres::Options::default()
+            };
             let started = tokio::task::spawn_blocking(move || options.start());
-            let server = started.await.context("start Postgres")?.context("start Postgres")?;
+            let server = started
+                .await
+                .context("start Postgres")?
+                .context("start Postgres")?;
             config.database_url = Some(Secret::new(server.url()));
             private.postgres = Some(server);
         }
         if config.redis_url.is_none() {
             complain("starting a private Redis …\n");
-            let options = redis::Options { keep_directory, ..redis::Options::default() };
+            let options = redis::Options {
+                keep_directory,
+                ..redis::Options::default()
+            };
             let started = tokio::task::spawn_blocking(move || options.start());
-            let server = started.await.context("start Redis")?.context("start Redis")?;
+            let server = started
+                .await
+                .context("start Redis")?
+                .context("start Redis")?;
             config.redis_url = Some(Secret::new(server.url()));
             private.redis = Some(server);
         }
@@ -112,13 +139,19 @@ impl DevCommand {
 impl Private {
     fn directories(&self) -> Vec<String> {
         let servers = [&self.postgres, &self.redis].into_iter().flatten();
-        servers.map(|it| it.directory().display().to_string()).collect()
+        servers
+            .map(|it| it.directory().display().to_string())
+            .collect()
     }
 }
 
 /// Whether the address may be used as it is: it was asked for by name, or nobody else has it.
 fn free_if_default(loaded: &Loaded, key: &str) -> bool {
-    let address = if key == "http_addr" { loaded.config.http_addr } else { loaded.config.admin_addr };
+    let address = if key == "http_addr" {
+        loaded.config.http_addr
+    } else {
+        loaded.config.admin_addr
+    };
     !matches!(loaded.origin(key), Origin::Default) || TcpListener::bind(address).is_ok()
 }
 
@@ -128,7 +161,9 @@ fn invent_token(config: &mut Config) -> Result<Option<String>> {
         return Ok(None);
     }
     let token = format!("dev_{}", Uuid::new_v4().simple());
-    config.auth.allow(Tenant::new("demo").context("name the tenant")?, &token);
+    config
+        .auth
+        .allow(Tenant::new("demo").context("name the tenant")?, &token);
     Ok(Some(token))
 }
 
@@ -144,7 +179,11 @@ fn show(config: &Config, private: &Private, shown: &Shown) -> String {
     table.add_row(["API", &format!("http://{api}"), ""]);
     table.add_row(["health", &format!("http://{admin}/readyz"), ""]);
     table.add_row(["metrics", &format!("http://{admin}/metrics"), ""]);
-    table.add_row(["Postgres", &url(&config.database_url), &process(&private.postgres)]);
+    table.add_row([
+        "Postgres",
+        &url(&config.database_url),
+        &process(&private.postgres),
+    ]);
     table.add_row(["Redis", &url(&config.redis_url), &process(&private.redis)]);
     let token = token.as_deref().unwrap_or("$TOKEN");
     table.add_row(["token", token, "tenant demo"]);

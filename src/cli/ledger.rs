@@ -28,7 +28,10 @@ impl LedgerCommand {
                 }
                 Self::Epoch => {
                     let epoch = ledger.epoch().await?;
-                    say(&format!("epoch {}, timeline {}\n", epoch.number, epoch.timeline))?;
+                    say(&format!(
+                        "epoch {}, timeline {}\n",
+                        epoch.number, epoch.timeline
+                    ))?;
                 }
             }
             Ok(ExitCode::SUCCESS)

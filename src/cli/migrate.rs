@@ -36,14 +36,21 @@ impl MigrateCommand {
 pub(super) async fn bring_up(url: &Secret) -> Result<()> {
     let mut connection = connect(url).await?;
     migrate(&mut connection).await?;
-    payments::migrate(&mut connection).await.context("migrate the payment path's tables")?;
-    connection.close().await.context("close the connection to the database")
+    payments::migrate(&mut connection)
+        .await
+        .context("migrate the payment path's tables")?;
+    connection
+        .close()
+        .await
+        .context("close the connection to the database")
 }
 
 async fn status(url: &Secret) -> Result<ExitCode> {
     let mut connection = connect(url).await?;
     let ledger = migration_status(&mut connection).await?;
-    let payments = payments::is_migrated(&mut connection).await.context("look for public.charges")?;
+    let payments = payments::is_migrated(&mut connection)
+        .await
+        .context("look for public.charges")?;
     match (ledger, payments) {
         (MigrationStatus::Current, true) => {
             say("the schema is current\n")?;
@@ -53,7 +60,9 @@ async fn status(url: &Secret) -> Result<ExitCode> {
             complain("the payment path's tables are missing; run `oncely migrate`\n");
         }
         (MigrationStatus::Behind(n), _) => {
-            complain(&format!("{n} migrations are missing; run `oncely migrate`\n"));
+            complain(&format!(
+                "{n} migrations are missing; run `oncely migrate`\n"
+            ));
         }
         (MigrationStatus::Ahead, _) => {
             complain("the schema is newer than this binary; deploy the newer binary\n");
@@ -64,5 +73,7 @@ async fn status(url: &Secret) -> Result<ExitCode> {
 
 async fn connect(url: &Secret) -> Result<PgConnection> {
     // The URL may hold a password and stays out of the message.
-    PgConnection::connect(url.expose()).await.context("connect to the database at `database_url`")
+    PgConnection::connect(url.expose())
+        .await
+        .context("connect to the database at `database_url`")
 }

@@ -35,7 +35,9 @@ async fn serve(config: Config) -> Result<ExitCode> {
     let store = open_store(&config, false, &tasks, fail_points()?).await?;
     let server = Server::bind(&config, store, render).await?;
     let (api, admin) = server.addresses().context("read the bound addresses")?;
-    say(&format!("oncely serves http://{api} (admin http://{admin})\n"))?;
+    say(&format!(
+        "oncely serves http://{api} (admin http://{admin})\n"
+    ))?;
     if server.run(stop_signal()?).await {
         Ok(ExitCode::SUCCESS)
     } else {
@@ -47,11 +49,15 @@ async fn serve(config: Config) -> Result<ExitCode> {
 #[cfg(feature = "failpoints")]
 pub(super) fn fail_points() -> Result<FailPoints> {
     let list = config::fail_points().unwrap_or_default();
-    FailPoints::parse(&list).map_err(|pair| anyhow::anyhow!("ONCELY_FAILPOINTS: `{pair}` is no name=action"))
+    FailPoints::parse(&list)
+        .map_err(|pair| anyhow::anyhow!("ONCELY_FAILPOINTS: `{pair}` is no name=action"))
 }
 
 #[cfg(not(feature = "failpoints"))]
-#[expect(clippy::unnecessary_wraps, reason = "with the feature on, the list may be wrong")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "with the feature on, the list may be wrong"
+)]
 pub(super) fn fail_points() -> Result<FailPoints> {
     Ok(FailPoints::default())
 }

@@ -1,6 +1,6 @@
 //! The checks before a guarded operation runs, in their order.
 
-use std::error::Error as _;
+use std::error::Error as StdError;
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
@@ -144,7 +144,10 @@ impl Guard {
 
 async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
     to_bytes(body, limit).await.map_err(|error| {
-        if error.source().is_some_and(|it| it.is::<LengthLimitError>()) {
+        if error
+            .source()
+            .is_some_and(<dyn StdError>::is::<LengthLimitError>)
+        {
             Problem::new(
                 Code::BodyTooLarge,
                 format!("Send a body of at most {limit} bytes."),

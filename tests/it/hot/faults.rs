@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use oncely::hot::{Acquired, Class, Hot, Operation, Reason, Refusal, Released, Settings, Status};
+use oncely::config::Hot as Settings;
+use oncely::hot::{Acquired, Class, Hot, Operation, Reason, Refusal, Released, Status};
 use tokio::time::Instant;
 
 use super::server::Redis;

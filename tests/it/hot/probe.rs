@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use oncely::hot::{Class, Hot, Operation, Probed, Reason, Settings, Status, Unfit};
+use oncely::config::Hot as Settings;
+use oncely::hot::{Class, Hot, Operation, Probed, Reason, Status, Unfit};
 use oncely::shutdown::Tasks;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

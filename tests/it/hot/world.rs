@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use oncely::config::Hot as Settings;
 use oncely::domain::{Epoch, Fingerprint, Identity, Key, Operation, Response, Stored, Tenant};
-use oncely::hot::{Acquired, Completed, Content, Envelope, Error, Hot, Latch, Settings, Status};
+use oncely::hot::{Acquired, Completed, Content, Envelope, Error, Hot, Latch, Status};
 use oncely::shutdown::Tasks;
 use time::OffsetDateTime;
 use uuid::Uuid;
