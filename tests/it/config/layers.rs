@@ -158,3 +158,19 @@ fn a_file_that_was_named_has_to_be_there() {
     );
     assert!(std::error::Error::source(&error).is_some());
 }
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_not_utf_8_is_refused() {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    let value = std::ffi::OsString::from_vec(vec![b'i', 0xff]);
+    let environment = vec![("ONCELY_LOG__FILTER".into(), value)];
+    let sources = Sources {
+        environment,
+        ..Sources::default()
+    };
+    let said = load(sources).unwrap_err().to_string();
+    let expected = "`log.filter` (environment variable ONCELY_LOG__FILTER) must be UTF-8";
+    assert!(said.contains(expected), "{said}");
+}

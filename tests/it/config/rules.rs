@@ -2,7 +2,7 @@
 
 use oncely::config::{Config, Error, Problem};
 
-use super::load_from;
+use super::{complaints, load_from};
 
 /// A setting, a value that breaks one rule, and the key that the rule is about.
 const WRONG: &[(&str, &str, &str)] = &[
@@ -83,6 +83,22 @@ fn each_broken_rule_is_named() {
             "{violation}"
         );
     }
+}
+
+#[test]
+fn redis_is_given_up_before_the_ledger() {
+    let ledger = [
+        "acquire_timeout",
+        "statement_timeout",
+        "insert_wait_timeout",
+    ];
+    let shorter = ledger.map(|it| format!("{it} = '10ms'\n")).concat();
+    let file = format!("[ledger]\noperation_timeout = '50ms'\n{shorter}");
+    let said = complaints(&file, &[]);
+    assert!(
+        said.len() == 1 && said[0].starts_with("`hot.timeout` = 50ms (default) must be less than"),
+        "{said:?}"
+    );
 }
 
 #[test]

@@ -58,3 +58,21 @@ fn the_placeholder_of_a_printed_configuration_is_no_secret() {
         "{said:?}"
     );
 }
+
+#[test]
+fn a_malformed_file_is_refused_without_quoting_it() {
+    let malformed = [
+        "database_url = canary-7f3a",
+        "database_url = \"canary-7f3a",
+        "database_url = 'a' canary-7f3a",
+        "database_url = \"\\canary-7f3a\"",
+        "[auth.tokens\ndemo = ['canary-7f3a']",
+        "database_url = 1canary-7f3a",
+        "database_url = { canary-7f3a }",
+    ];
+    for file in malformed {
+        let error = load_from(file, &[], &[]).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
+        assert!(error.to_string().contains("no TOML at `line 1`"), "{error}");
+    }
+}
