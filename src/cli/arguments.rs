@@ -122,7 +122,12 @@ pub struct Settings {
 impl Settings {
     /// Loads the settings from the file, the environment of this process and these flags.
     pub fn load(&self) -> Result<Loaded, config::Error> {
-        config::load(Sources::of_process(self.config.clone(), self.flags()))
+        config::load(self.sources())
+    }
+
+    /// What the settings are loaded from.
+    pub fn sources(&self) -> Sources {
+        Sources::of_process(self.config.clone(), self.flags())
     }
 
     /// The flags that were given; one with a name of its own wins over `--set`.

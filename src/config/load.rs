@@ -59,18 +59,23 @@ impl Sources {
     /// `ONCELY_CONFIG`, else `oncely.toml` in the working directory, where there is one.
     pub fn of_process(file: Option<PathBuf>, flags: Vec<Flag>) -> Self {
         let environment: Vec<_> = std::env::vars_os().collect();
-        let named = || {
-            let mut variables = environment.iter();
-            variables
-                .find(|(name, _)| name == OsStr::new("ONCELY_CONFIG"))
-                .map(|(_, path)| PathBuf::from(path))
-        };
-        let usual = || Some(PathBuf::from(FILE)).filter(|it| it.exists());
-        Self {
-            file: file.or_else(named).or_else(usual),
+        let mut sources = Self {
+            file,
             environment,
             flags,
-        }
+        };
+        let named = || sources.variable("ONCELY_CONFIG").map(PathBuf::from);
+        let usual = || Some(PathBuf::from(FILE)).filter(|it| it.exists());
+        sources.file = sources.file.clone().or_else(named).or_else(usual);
+        sources
+    }
+
+    /// A variable that is no setting, such as `ONCELY_FAILPOINTS`.
+    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+        let mut variables = self.environment.iter();
+        variables
+            .find(|(it, _)| it == OsStr::new(name))
+            .map(|(_, value)| value.as_os_str())
     }
 }
 

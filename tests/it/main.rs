@@ -6,3 +6,4 @@ mod config;
 mod hot;
 mod testkit;
 mod tidy;
+mod words;
