@@ -3,6 +3,8 @@
 
 mod cli;
 mod config;
+mod conformance;
+mod harness;
 mod hot;
 mod testkit;
 mod tidy;

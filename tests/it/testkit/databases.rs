@@ -18,7 +18,7 @@ async fn a_database_is_created_from_a_template_and_dropped_at_the_end() {
         drop(copy);
 
         let list = "SELECT datname::text FROM pg_database";
-        let mut connection = sqlx::Connection::connect(server).await?;
+        let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(server).await?;
         let names: Vec<String> = fetch(&mut connection, list).await?;
         assert!(names.iter().any(|it| it == template.name()));
         assert!(!names.contains(&name));

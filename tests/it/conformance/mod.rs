@@ -1,0 +1,5 @@
+//! What the store promises, in every way to put it together: with and without Redis, with the lock
+//! stubbed to "yes", and in both dialects.
+
+mod concurrent;
+mod replay;

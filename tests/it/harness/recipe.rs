@@ -1,0 +1,73 @@
+//! How an app under test is made: which servers, which dialect, which settings.
+
+use oncely::config::{Claim, Config};
+
+/// Which Redis an app has.
+#[derive(Debug, Clone)]
+pub(crate) enum RedisChoice {
+    /// The one that all tests share, under a prefix of the test's own.
+    Shared,
+    /// None, from the beginning.
+    Absent,
+    /// One of the test's own.
+    At(String),
+}
+
+/// How an app is made.
+pub(crate) struct Recipe {
+    /// Which Redis.
+    pub(crate) redis: RedisChoice,
+    /// Where the database is reached, where that is not the test's own: through a proxy, say.
+    pub(crate) database_url: Option<String>,
+    /// Whether the advisory lock always says yes, so that the primary key alone must hold.
+    pub(crate) stub_lock: bool,
+    /// The settings.
+    pub(crate) config: Config,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        let mut config = Config::default();
+        config.http_addr.set_port(0);
+        config.admin_addr.set_port(0);
+        config.idempotency.fingerprint_secret = "a secret of the tests' own".into();
+        Self {
+            redis: RedisChoice::Shared,
+            database_url: None,
+            stub_lock: false,
+            config,
+        }
+    }
+}
+
+impl Recipe {
+    /// With another Redis.
+    pub(crate) fn redis(mut self, redis: RedisChoice) -> Self {
+        self.redis = redis;
+        self
+    }
+
+    /// With the database reached at `url`.
+    pub(crate) fn database_at(mut self, url: impl Into<String>) -> Self {
+        self.database_url = Some(url.into());
+        self
+    }
+
+    /// With another dialect.
+    pub(crate) fn claim(mut self, claim: Claim) -> Self {
+        self.config.ledger.claim = claim;
+        self
+    }
+
+    /// With a lock that always says yes.
+    pub(crate) fn stubbed_lock(mut self) -> Self {
+        self.stub_lock = true;
+        self
+    }
+
+    /// With other settings.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self
+    }
+}
