@@ -36,7 +36,7 @@ impl DevCommand {
     /// Starts what is missing, migrates, serves, and stops all of it again.
     pub fn run(self, settings: &Settings) -> Result<ExitCode> {
         let loaded = settings.load()?;
-        install_logs(&loaded.config.log).context("install the logs")?;
+        install_logs(&loaded.config.log)?;
         block_on(self.dev(loaded))
     }
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 
 use super::output::{complain, say};
 use super::runtime::{block_on, stop_signal};
@@ -21,7 +21,7 @@ impl ServeCommand {
         if !missing.is_empty() {
             return Err(config::Error::Invalid(missing).into());
         }
-        install_logs(&config.log).context("install the logs")?;
+        install_logs(&config.log)?;
         for warning in config.warnings() {
             complain(&format!("warning: {warning}\n"));
         }
@@ -46,18 +46,8 @@ async fn serve(config: Config) -> Result<ExitCode> {
     }
 }
 
-#[cfg(feature = "failpoints")]
+/// The fail points that the environment asks for. A release has none, and says so.
 pub(super) fn fail_points() -> Result<FailPoints> {
     let list = config::fail_points().unwrap_or_default();
-    FailPoints::parse(&list)
-        .map_err(|pair| anyhow::anyhow!("ONCELY_FAILPOINTS: `{pair}` is no name=action"))
-}
-
-#[cfg(not(feature = "failpoints"))]
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "with the feature on, the list may be wrong"
-)]
-pub(super) fn fail_points() -> Result<FailPoints> {
-    Ok(FailPoints::default())
+    FailPoints::parse(&list).map_err(|wrong| anyhow!("ONCELY_FAILPOINTS: {wrong}"))
 }

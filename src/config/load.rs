@@ -47,11 +47,11 @@ pub struct Loaded {
     origins: BTreeMap<&'static str, Origin>,
 }
 
-/// The list of fail points for this process. It is no setting, and releases ignore it.
-#[cfg(feature = "failpoints")]
-#[expect(clippy::disallowed_methods, reason = "this room reads the environment")]
+/// The list of fail points for this process, in builds that have them. It is no setting.
 pub fn fail_points() -> Option<String> {
-    std::env::var("ONCELY_FAILPOINTS").ok()
+    let sources = Sources::of_process(None, Vec::new());
+    let list = sources.variable("ONCELY_FAILPOINTS")?;
+    Some(list.to_string_lossy().into_owned())
 }
 
 impl Sources {

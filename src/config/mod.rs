@@ -35,9 +35,7 @@ pub use hot::Hot;
 pub use http::Http;
 pub use idempotency::Idempotency;
 pub use ledger::{Claim, Ledger};
-#[cfg(feature = "failpoints")]
-pub use load::fail_points;
-pub use load::{Flag, Loaded, Sources, load};
+pub use load::{Flag, Loaded, Sources, fail_points, load};
 pub use log::{Format as LogFormat, Log};
 pub use origin::Origin;
 pub use render::Entry;

@@ -1,10 +1,12 @@
 //! Installs the recorder of metrics and the subscriber of logs, once per process.
 
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
@@ -29,16 +31,28 @@ pub fn install_metrics(tasks: &Tasks) -> Result<Arc<dyn Fn() -> String + Send + 
     Ok(Arc::new(move || handle.render()))
 }
 
+/// Why the logs can't be installed.
+#[derive(Debug, thiserror::Error)]
+pub enum LogsError {
+    /// The filter is none.
+    #[error("`log.filter` is no filter; try `info`, or `info,oncely=debug`")]
+    Filter(#[from] ParseError),
+    /// The process has a subscriber already.
+    #[error("install the logs")]
+    Install(#[from] TryInitError),
+}
+
 /// Writes logs to standard error, as text or as JSON, filtered as `log.filter` says.
-pub fn install_logs(settings: &config::Log) -> Result<(), TryInitError> {
-    let filter =
-        EnvFilter::try_new(&settings.filter).unwrap_or_else(|_cause| EnvFilter::new("info"));
+pub fn install_logs(settings: &config::Log) -> Result<(), LogsError> {
+    let filter = EnvFilter::try_new(&settings.filter)?;
     let registry = tracing_subscriber::registry().with(filter);
+    let is_terminal = std::io::stderr().is_terminal();
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_target(false);
     match settings.format {
-        config::LogFormat::Text => registry.with(layer).try_init(),
-        config::LogFormat::Json => registry.with(layer.json()).try_init(),
+        config::LogFormat::Text => registry.with(layer.with_ansi(is_terminal)).try_init()?,
+        config::LogFormat::Json => registry.with(layer.json()).try_init()?,
     }
+    Ok(())
 }

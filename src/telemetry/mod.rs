@@ -5,4 +5,4 @@ mod install;
 pub mod metrics;
 
 #[cfg(feature = "cli")]
-pub use install::{install_logs, install_metrics};
+pub use install::{LogsError, install_logs, install_metrics};

@@ -52,8 +52,14 @@ fn help_explains_the_commands_and_what_wins() {
     Usage: oncely [OPTIONS] <COMMAND>
 
     Commands:
-      config  Show or check the configuration
-      help    Print this message or the help of the given subcommand(s)
+      dev          Start private servers, migrate, serve, and print lines to paste; Ctrl-C removes all
+                   of it
+      serve        Serve the API on a database and a Redis that are there
+      migrate      Bring the database to this binary's schema
+      ledger       Look after the ledger as a whole
+      healthcheck  Ask a running process whether it is ready
+      config       Show or check the configuration
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help     Print help
