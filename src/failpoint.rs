@@ -159,6 +159,7 @@ mod table {
 }
 
 #[cfg(all(test, feature = "failpoints"))]
+#[expect(clippy::disallowed_methods, reason = "tests spawn freely")]
 mod tests {
     use super::*;
 
