@@ -164,11 +164,13 @@ fn command(rules: Rules) -> Result<Command, Error> {
         "remove"
     };
     command
-        .args(["-c", SCRIPT, "oncely-warden"])
+        // In the environment rather than in the arguments, so that `ps` stays readable.
+        .args(["-c", "eval \"$ONCELY_SCRIPT\"", "oncely-warden"])
         .arg(base)
         .args([rules.server, rules.stop_signal, rules.end_signal, keep])
         // The caller's settings (`PGPORT`, `PGOPTIONS`, …) must not reach a private server.
         .env_clear()
+        .env("ONCELY_SCRIPT", SCRIPT)
         .env("PATH", env::var_os("PATH").unwrap_or_default())
         // macOS: without a locale, Postgres becomes multithreaded at the start and gives up.
         .env("LC_ALL", "C")

@@ -1,12 +1,13 @@
 # The warden of one local server; see src/servers/mod.rs for why it exists.
 #
-# usage: sh -c … warden <base directory> <name> <stop signal> <end signal> <at the end: keep|remove>
+# usage: sh -c 'eval "$ONCELY_SCRIPT"' oncely-warden <base directory> <name> <stop signal> <end signal> <at the end: keep|remove>
 #
 # It makes a directory and prints its path, then obeys orders, one a line, and answers each by one
 # line. `run` and `start` are followed by the number of arguments and the arguments, one a line.
 # When the orders end, it stops the server and removes the directory.
 
 set -u
+unset ONCELY_SCRIPT
 umask 077
 trap '' HUP INT QUIT TERM
 
@@ -48,6 +49,7 @@ signal() {
     kind=$1
     shift
     for pid in "$@"; do kill "-$kind" "$pid" 2>/dev/null; done
+    return 0
 }
 
 kill_all() {
@@ -115,12 +117,27 @@ while read -r order count; do
             echo "pid $server"
             ;;
         alive) if [ -n "$server" ] && lives "$server"; then echo yes; else echo no; fi ;;
-        # shellcheck disable=SC2046 # A list of numbers.
-        pause) signal STOP "$server" && signal STOP $(family) && echo ok ;;
-        # shellcheck disable=SC2046
-        resume) signal CONT $(family) && echo ok ;;
-        kill) kill_all && echo ok ;;
-        stop) end_server "$stop_signal" 100 && echo ok ;;
+        pause)
+            if [ -n "$server" ]; then
+                signal STOP "$server" # First, so that no child is missed.
+                # shellcheck disable=SC2046 # A list of numbers.
+                signal STOP $(family)
+            fi
+            echo ok
+            ;;
+        resume)
+            # shellcheck disable=SC2046 # A list of numbers.
+            [ -z "$server" ] || signal CONT $(family)
+            echo ok
+            ;;
+        kill)
+            kill_all
+            echo ok
+            ;;
+        stop)
+            end_server "$stop_signal" 100
+            echo ok
+            ;;
         *) echo "error no such order" ;;
     esac
 done

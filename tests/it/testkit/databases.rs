@@ -1,6 +1,7 @@
 //! A database of its own for each test.
 
 use oncely::testkit::{Database, Pair, key_prefix};
+use sqlx::{Connection, PgConnection};
 
 use super::{count, execute, within};
 
@@ -17,9 +18,10 @@ async fn a_database_is_created_from_a_template_and_dropped_at_the_end() {
         let name = copy.name().to_owned();
         drop(copy);
 
-        let list = "SELECT datname::text FROM pg_database";
-        let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(server).await?;
-        let names: Vec<String> = fetch(&mut connection, list).await?;
+        let mut connection = PgConnection::connect(server).await?;
+        let names: Vec<String> = sqlx::query_scalar("SELECT datname::text FROM pg_database")
+            .fetch_all(&mut connection)
+            .await?;
         assert!(names.iter().any(|it| it == template.name()));
         assert!(!names.contains(&name));
         Ok(())
@@ -30,11 +32,4 @@ async fn a_database_is_created_from_a_template_and_dropped_at_the_end() {
 #[test]
 fn no_two_key_prefixes_are_the_same() {
     assert_ne!(key_prefix(), key_prefix());
-}
-
-async fn fetch(
-    connection: &mut sqlx::PgConnection,
-    statement: &'static str,
-) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar(statement).fetch_all(connection).await
 }

@@ -16,10 +16,10 @@ use sqlx::{Connection, PgConnection};
 /// Runs a test's body, at most for `seconds`.
 async fn within<F: Future<Output = anyhow::Result<()>>>(seconds: u64, body: F) {
     let body = Box::pin(body);
-    match tokio::time::timeout(Duration::from_secs(seconds), body).await {
-        Ok(Ok(())) => (),
-        Ok(Err(error)) => panic!("{error:?}"),
-        Err(_) => panic!("the test was not done after {seconds} s"),
+    let result = tokio::time::timeout(Duration::from_secs(seconds), body).await;
+    let result = result.with_context(|| format!("the test was not done after {seconds} s"));
+    if let Err(error) = result.flatten() {
+        panic!("{error:?}");
     }
 }
 

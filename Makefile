@@ -1,0 +1,28 @@
+# What people and CI run here. `make` lists it.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup dev test check images
+
+# Arguments for `make dev` and `make test`, such as ARGS="--port 9000".
+ARGS ?=
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## Install what is missing: a compiler, Rust, redis-server, Postgres
+	@scripts/setup.sh
+
+dev: setup ## Run API, relay and consumer with a private Redis and Postgres
+	@cargo run --quiet -- dev $(ARGS)
+
+test: setup ## Run all tests, with Docker where an engine answers
+	@scripts/test.sh $(ARGS)
+
+check: ## Formatting, lints, documentation, and the build without features
+	cargo fmt --check
+	cargo clippy --all-features --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features --document-private-items
+	cargo check --no-default-features
+
+images: ## Provide redis:7 and postgres:15 to Docker, built from Debian packages if need be
+	@scripts/images.sh

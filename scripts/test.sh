@@ -1,0 +1,38 @@
+#!/bin/sh
+# Runs all tests with one Redis and one Postgres around them: `make test`. Says what the Docker suites
+# can do on this machine, so that nobody takes silence for success.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+
+# A shell that waits for a command obeys no signal, and one that obeys leaves the command behind.
+child=
+stop() {
+    [ -z "$child" ] || kill -TERM "$child" 2>/dev/null || true
+    exit "$1"
+}
+trap 'stop 130' INT
+trap 'stop 143' TERM HUP
+step() {
+    "$@" &
+    child=$!
+    wait "$child"
+}
+
+if [ -n "${ONCELY_TEST_DOCKER:-}" ]; then
+    say "test: ONCELY_TEST_DOCKER=$ONCELY_TEST_DOCKER, as you said"
+elif ! command -v docker >/dev/null 2>&1 || ! docker version >/dev/null 2>&1; then
+    say "test: !!! no Docker engine answers: THE DOCKER SUITES CANNOT RUN, all others do"
+elif step scripts/images.sh; then
+    export ONCELY_TEST_DOCKER=required
+    say "test: a Docker engine answers: the Docker suites must pass"
+else
+    say "test: !!! a Docker engine answers and the images can be neither pulled nor built"
+    export ONCELY_TEST_DOCKER=required
+fi
+
+step cargo test --all-features --no-run
+step cargo build --all-features --bins
+# One after the other replaces this process, so that a signal to it reaches the one that cleans up.
+exec cargo run --quiet --all-features --bin oncely-testkit -- run -- cargo test --all-features "$@"
