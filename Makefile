@@ -12,7 +12,7 @@ help: ## List the targets
 setup: ## Install what is missing: a compiler, Rust, redis-server, Postgres
 	@scripts/setup.sh
 
-dev: setup ## Run API, relay and consumer with a private Redis and Postgres
+dev: setup ## Run everything with a private Redis and Postgres; Ctrl-C removes all of it
 	@cargo run --quiet -- dev $(ARGS)
 
 test: setup ## Run all tests, with Docker where an engine answers
