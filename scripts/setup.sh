@@ -65,9 +65,11 @@ quiet_services() {
 unquiet_services() {
     [ -z "$made_policy" ] || as_root rm -f "$policy"
     if [ -n "$made_conf" ]; then
-        # dpkg has put the package's own file beside ours.
+        # The package's own file was put beside ours.
         as_root rm -f "$cluster_conf"
-        [ ! -e "$cluster_conf.dpkg-dist" ] || as_root mv "$cluster_conf.dpkg-dist" "$cluster_conf"
+        for own in "$cluster_conf.ucf-dist" "$cluster_conf.dpkg-dist"; do
+            [ ! -e "$own" ] || as_root mv "$own" "$cluster_conf"
+        done
     fi
     made_policy=
     made_conf=

@@ -9,7 +9,8 @@
 set -u
 unset ONCELY_SCRIPT
 umask 077
-trap '' HUP INT QUIT TERM
+# PIPE too: our owner may be gone when we answer, and then the work begins.
+trap '' HUP INT QUIT TERM PIPE
 
 base=$1 name=$2 stop_signal=$3 end_signal=$4 at_the_end=$5
 server=
@@ -110,7 +111,7 @@ while read -r order count; do
         start)
             arguments "$count"
             (
-                trap - HUP INT QUIT TERM
+                trap - HUP INT QUIT TERM PIPE
                 eval "exec $words"
             ) </dev/null >>server.log 2>&1 &
             server=$!

@@ -82,6 +82,28 @@ async fn a_run_uses_servers_that_are_given() {
     .await;
 }
 
+#[tokio::test]
+async fn an_owner_killed_while_its_servers_start_leaves_nothing() {
+    within(90, async {
+        let mut command = tokio::process::Command::from(testkit("local"));
+        let mut owner = command.arg("true").kill_on_drop(true).spawn()?;
+        let pid = owner.id().context("it was not waited for")?;
+        // From the start of a cluster's creation on the directory is the warden's own.
+        let mut wardens = Vec::new();
+        until(|| {
+            wardens = wardens_of(pid);
+            wardens.len() == 2 && directories_of(&wardens).is_ok()
+        })
+        .await;
+        let directories = directories_of(&wardens)?;
+        owner.kill().await?;
+        until(|| wardens.iter().all(|pid| !is_alive(*pid))).await;
+        assert!(directories.iter().all(|path| !path.exists()));
+        Ok(())
+    })
+    .await;
+}
+
 async fn leaves_nothing(signal: Signal) -> anyhow::Result<()> {
     let mut run = Run::start("local").await?;
     let pids = run.server_pids();
@@ -109,7 +131,8 @@ impl Run {
     async fn start(backend: &str) -> anyhow::Result<Self> {
         let mut command = testkit(backend);
         command.args(["sh", "-c", TELL]).stdout(Stdio::piped());
-        let mut owner = tokio::process::Command::from(command).spawn()?;
+        let mut command = tokio::process::Command::from(command);
+        let mut owner = command.kill_on_drop(true).spawn()?;
         let output = owner.stdout.take().context("it is piped")?;
         let line = BufReader::new(output).lines().next_line().await?;
         let line = line.context("the run ended at once")?;
@@ -127,28 +150,29 @@ impl Run {
         self.owner.id().expect("it has not been waited for")
     }
 
-    /// The servers, found by their command lines, which hold their ports.
+    /// The servers: children of wardens whose command lines hold our ports. Children that Postgres
+    /// has only just forked have the same command line and another parent.
     fn server_pids(&self) -> Vec<u32> {
-        let output = Command::new("ps")
-            .args(["-A", "-o", "pid=,args="])
-            .output()
-            .unwrap();
-        let table = String::from_utf8_lossy(&output.stdout).into_owned();
-        let ports = self.urls.iter().map(|url| {
-            let authority = url.rsplit_once(':').unwrap().1;
-            authority.split('/').next().unwrap().to_owned()
-        });
-        let is_server = |line: &str, port: &str| {
-            // Redis writes its address into its title, Postgres's arguments stay.
-            line.contains(&format!("127.0.0.1:{port}")) && line.contains("redis-server")
-                || line.contains(&format!(" -p {port} "))
+        let table = processes();
+        let rows: Vec<_> = table.lines().filter_map(row).collect();
+        let is_warden = |pid| {
+            let mut wardens = rows.iter().filter(|row| row.2.contains("oncely-warden"));
+            wardens.any(|row| row.0 == pid)
         };
-        ports
-            .flat_map(|port| {
-                let lines = table.lines().filter(move |line| is_server(line, &port));
-                lines.map(|line| line.split_whitespace().next().unwrap().parse().unwrap())
+        let has_port = |words: &str| {
+            let mut ports = self.urls.iter().map(|url| {
+                let authority = url.rsplit_once(':').unwrap().1;
+                authority.split('/').next().unwrap()
+            });
+            // Redis writes its address into its title, Postgres's arguments stay.
+            ports.any(|port| {
+                words.ends_with(&format!(":{port}")) || words.contains(&format!(" -p {port} "))
             })
-            .collect()
+        };
+        let servers = rows
+            .iter()
+            .filter(|row| has_port(row.2) && is_warden(row.1));
+        servers.map(|row| row.0).collect()
     }
 
     async fn end(&mut self, signal: Signal) -> anyhow::Result<()> {
@@ -157,6 +181,27 @@ impl Run {
         self.owner.wait().await?;
         Ok(())
     }
+}
+
+fn processes() -> String {
+    let columns = ["-A", "-o", "pid=", "-o", "ppid=", "-o", "args="];
+    let output = Command::new("ps").args(columns).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn wardens_of(owner: u32) -> Vec<u32> {
+    let table = processes();
+    let rows = table.lines().filter_map(row);
+    rows.filter(|row| row.1 == owner && row.2.contains("oncely-warden"))
+        .map(|row| row.0)
+        .collect()
+}
+
+/// A line of `ps`: process, parent, command line.
+fn row(line: &str) -> Option<(u32, u32, &str)> {
+    let (pid, rest) = line.trim_start().split_once(' ')?;
+    let (parent, words) = rest.trim_start().split_once(' ')?;
+    Some((pid.parse().ok()?, parent.parse().ok()?, words.trim()))
 }
 
 fn testkit(backend: &str) -> Command {
