@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what `make dev` and `make test` need and this machine lacks: a C compiler and make, Rust,
+# Installs what `make dev` and `make test` need and this machine lacks: a C compiler and make, Rust, curl,
 # redis-server and Postgres. It is quick where nothing is missing, and leaves no service running
 # that was not running before. Debian, Ubuntu and macOS; elsewhere it says what to install.
 set -eu
@@ -29,6 +29,8 @@ has_redis() {
 missing=
 has_redis || missing="$missing redis-server"
 has_postgres || missing="$missing postgresql"
+has psql || missing="$missing postgresql-client"
+has curl || missing="$missing curl"
 has cc || missing="$missing gcc libc6-dev"
 has make || missing="$missing make"
 

@@ -33,6 +33,6 @@ else
 fi
 
 step cargo test --all-features --no-run
-step cargo build --all-features --bins
-# One after the other replaces this process, so that a signal to it reaches the one that cleans up.
-exec cargo run --quiet --all-features --bin oncely-testkit -- run -- cargo test --all-features "$@"
+# The test build made this binary too. It replaces this process, so that a signal to it reaches the
+# one that cleans up.
+exec "${CARGO_TARGET_DIR:-target}/debug/oncely-testkit" run -- cargo test --all-features "$@"
