@@ -15,6 +15,9 @@ const ALLOWED: &[HeaderName] = &[
     http::header::LOCATION,
 ];
 
+/// The most bytes of header lines that are stored. The ledger's `CHECK` holds the same bound.
+const HEADER_BYTES_MAX: usize = 65_536;
+
 /// Headers that belong to one connection, one moment or one session, and may never be allowed.
 const NEVER: &[HeaderName] = &[
     http::header::AUTHORIZATION,
@@ -48,7 +51,7 @@ pub struct Response {
 pub enum Stored {
     /// All of it.
     Whole(Response),
-    /// A tombstone: the operation is done and never runs again, but its body was over the limit.
+    /// A tombstone: the operation is done and never runs again, but its answer was over a limit.
     /// Storing a part of it would be worse than saying so.
     TooLarge {
         /// The status that the first caller got.
@@ -98,9 +101,11 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
 }
 
 impl Stored {
-    /// Keeps `response` whole, or leaves a tombstone where its body is over `bytes_max`.
+    /// Keeps `response` whole, or leaves a tombstone where its body is over `bytes_max`, or its
+    /// headers are over 64 KiB.
     pub fn bounded(response: Response, bytes_max: usize) -> Self {
-        if bytes_max < response.body.len() {
+        let n_header_bytes = response.header_lines().len();
+        if bytes_max < response.body.len() || HEADER_BYTES_MAX < n_header_bytes {
             Self::TooLarge {
                 status: response.status,
             }
@@ -149,8 +154,8 @@ impl Response {
 
 /// Whether an answer of this status is stored once execution began.
 ///
-/// 2xx, 3xx (a form's `303 See Other` is a success), and the refusals that the same request would meet again: a declined card is replayed. Not
-/// stored are answers about this attempt (400, 401, 403, 408, 413, 415, 425, 429 and their kind),
+/// 2xx, 3xx (a form's `303 See Other` is a success), and the refusals that the same request would
+/// meet again: a declined card is replayed. Not stored are answers about this attempt (400, 401, 403, 408, 413, 415, 425, 429 and their kind),
 /// which the next attempt may not meet, and 5xx, after which nobody knows.
 /// Source: the IETF draft, section 2.6, and the practice of Stripe, less its replayed 500s.
 pub fn is_storable(status: StatusCode) -> bool {
@@ -259,6 +264,19 @@ mod tests {
             status: StatusCode::CREATED,
         };
         assert_eq!(Stored::bounded(response, 1), tombstone);
+    }
+
+    #[test]
+    fn headers_over_the_limit_leave_a_tombstone() {
+        let with_link = |n_bytes: usize| {
+            let link = "l".repeat(n_bytes - "link: \r\n".len());
+            Stored::bounded(response(headers(&[("link", &link)])), 2)
+        };
+        assert!(matches!(with_link(HEADER_BYTES_MAX), Stored::Whole(_)));
+        let tombstone = Stored::TooLarge {
+            status: StatusCode::CREATED,
+        };
+        assert_eq!(with_link(HEADER_BYTES_MAX + 1), tombstone);
     }
 
     #[test]

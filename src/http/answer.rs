@@ -1,7 +1,5 @@
 //! Turns what became of a request into its HTTP answer: the one mapping of outcomes and errors.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
@@ -16,9 +14,6 @@ use super::routes::Options;
 use crate::domain::{self, Decision, Operation, Stored};
 use crate::store::{Error, Outcome};
 use crate::telemetry::metrics::{self, Label};
-
-/// How long to wait after a 503: long enough for a fail-over to make progress.
-const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 const NOTHING_HAPPENED: &str =
     "Nothing was done. Send the same request again, with the same key, after Retry-After.";
@@ -41,9 +36,7 @@ pub(super) fn of(options: &Options, operation: &Operation, answered: Answered) -
 /// The answer to a request whose operation is still running when its time is up.
 pub(super) fn not_in_time(operation: &Operation) -> Response {
     metrics::count_outcome(operation, Label::OutcomeUnknown);
-    Problem::new(Code::OutcomeUnknown, NOBODY_KNOWS)
-        .retry_after(RETRY_AFTER)
-        .into_response()
+    Problem::new(Code::OutcomeUnknown, NOBODY_KNOWS).into_response()
 }
 
 fn decided(options: &Options, decision: Decision) -> (Label, Response) {
@@ -125,18 +118,12 @@ fn failed(operation: &Operation, error: &Error) -> (Label, Response) {
         Error::Unavailable(_) | Error::Injected(_) | Error::TimedOut => {
             tracing::warn!(%operation, error = cause, "nothing was done");
             let problem = Problem::new(Code::StoreUnavailable, NOTHING_HAPPENED);
-            (
-                Label::Unavailable,
-                problem.retry_after(RETRY_AFTER).into_response(),
-            )
+            (Label::Unavailable, problem.into_response())
         }
         Error::OutcomeUnknown(_) => {
             tracing::warn!(%operation, error = cause, "the outcome is not known");
             let problem = Problem::new(Code::OutcomeUnknown, NOBODY_KNOWS);
-            (
-                Label::OutcomeUnknown,
-                problem.retry_after(RETRY_AFTER).into_response(),
-            )
+            (Label::OutcomeUnknown, problem.into_response())
         }
         Error::Panicked(_) | Error::Permanent(_) | Error::TransactionEscaped => {
             tracing::error!(%operation, error = cause, "nothing was done");

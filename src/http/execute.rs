@@ -62,16 +62,26 @@ async fn finish(layer: &Layer, response: Response, slot: &Slot) -> Finished<Resp
         body: bytes.clone(),
     };
     let stored = || Stored::bounded(kept, layer.options.response_limit_bytes);
-    let keep = match keeping.or_else(|| keeping_of(parts.status)) {
-        Some(Keeping::EffectsAndAnswer) => Keep::EffectsAndAnswer(stored()),
-        Some(Keeping::Answer) => Keep::Answer(stored()),
-        Some(Keeping::Nothing) | None => Keep::Nothing,
-    };
+    let keep =
+        match keeping.map_or_else(|| keeping_of(parts.status), |it| allowed(it, parts.status)) {
+            Some(Keeping::EffectsAndAnswer) => Keep::EffectsAndAnswer(stored()),
+            Some(Keeping::Answer) => Keep::Answer(stored()),
+            Some(Keeping::Nothing) | None => Keep::Nothing,
+        };
     Finished {
         tx: slot.take(),
         keep,
         value: Response::from_parts(parts, Body::from(bytes)),
     }
+}
+
+/// What a handler asks to keep, unless its status says that nobody knows what happened.
+fn allowed(keeping: Keeping, status: http::StatusCode) -> Option<Keeping> {
+    let is_final = status.as_u16() < 500 && !status.is_informational();
+    if !is_final && keeping != Keeping::Nothing {
+        tracing::error!(%status, "a handler asks to keep an answer of this status; nothing is kept");
+    }
+    is_final.then_some(keeping)
 }
 
 fn keeping_of(status: http::StatusCode) -> Option<Keeping> {

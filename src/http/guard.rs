@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{OriginalUri, Request};
 use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http_body_util::LengthLimitError;
+use tokio::time::{Instant, timeout_at};
 
 use super::answer;
 use super::execute::execute;
@@ -52,8 +53,8 @@ impl Guard {
         let (parts, body) = request.into_parts();
         let checked = self.check(&parts, body);
         // A body that trickles in holds nothing but its own connection.
-        let limit = self.layer.options.request_timeout;
-        let checked = match tokio::time::timeout(limit, checked).await {
+        let deadline = Instant::now() + self.layer.options.request_timeout;
+        let checked = match timeout_at(deadline, checked).await {
             Ok(checked) => checked,
             Err(_elapsed) => Err(Problem::new(
                 Code::BodyInvalid,
@@ -69,7 +70,7 @@ impl Guard {
         };
         let request = Request::from_parts(parts, Body::from(body));
         let running = execute(&self.layer, claim, handler, state, request);
-        match tokio::time::timeout(limit, running).await {
+        match timeout_at(deadline, running).await {
             Ok(answered) => answer::of(&self.layer.options, &self.operation, answered),
             Err(_elapsed) => answer::not_in_time(&self.operation),
         }
@@ -89,7 +90,7 @@ impl Guard {
         let subject = self.subject(parts, body.clone());
         let fingerprinter = Arc::clone(&self.layer.options.fingerprinter);
         let claim = Claim::new(scope, self.policy.algorithm, subject, fingerprinter)
-            .map_err(|cause| Problem::new(Code::BodyInvalid, format!("{cause}.")))?;
+            .map_err(|cause| Problem::new(Code::BodyInvalid, sentence(&cause)))?;
         Ok((Some(claim), body))
     }
 
@@ -102,14 +103,14 @@ impl Guard {
         match Key::from_header(values) {
             Ok(key) => Ok(Some(key)),
             Err(KeyError::Missing) if self.policy.kind == Kind::Optional => Ok(None),
-            Err(error @ KeyError::Missing) => Err(Problem::new(Code::KeyMissing, sentence(error))),
+            Err(error @ KeyError::Missing) => Err(Problem::new(Code::KeyMissing, sentence(&error))),
             Err(
                 error @ (KeyError::Many
                 | KeyError::Empty
                 | KeyError::TooLong
                 | KeyError::NotPrintable
                 | KeyError::Malformed),
-            ) => Err(Problem::new(Code::KeyInvalid, sentence(error))),
+            ) => Err(Problem::new(Code::KeyInvalid, sentence(&error))),
         }
     }
 
@@ -120,12 +121,9 @@ impl Guard {
             .get::<OriginalUri>()
             .map_or(&parts.uri, |it| &it.0);
         let text = |it: &http::HeaderValue| String::from_utf8_lossy(it.as_bytes()).into_owned();
-        let headers = self.policy.headers.iter().map(|name| {
-            let value = parts
-                .headers
-                .get(name)
-                .map_or(&b""[..], http::HeaderValue::as_bytes);
-            (name.as_str().to_owned(), value.to_vec())
+        let headers = self.policy.headers.iter().flat_map(|name| {
+            let values = parts.headers.get_all(name).iter();
+            values.map(|it| (name.as_str().to_owned(), it.as_bytes().to_vec()))
         });
         Subject {
             method: parts.method.as_str().to_owned(),
@@ -143,15 +141,22 @@ impl Guard {
 }
 
 async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
+    let too_large = || {
+        Problem::new(
+            Code::BodyTooLarge,
+            format!("Send a body of at most {limit} bytes."),
+        )
+    };
+    // A length that was declared is refused before a byte of it is read.
+    if u64::try_from(limit).is_ok_and(|limit| limit < body.size_hint().lower()) {
+        return Err(too_large());
+    }
     to_bytes(body, limit).await.map_err(|error| {
         if error
             .source()
             .is_some_and(<dyn StdError>::is::<LengthLimitError>)
         {
-            Problem::new(
-                Code::BodyTooLarge,
-                format!("Send a body of at most {limit} bytes."),
-            )
+            too_large()
         } else {
             Problem::new(Code::BodyInvalid, "The body did not arrive whole.")
         }
@@ -167,7 +172,7 @@ fn attempt_of(request: &Request) -> u32 {
 }
 
 /// An error's text as a sentence.
-fn sentence(error: KeyError) -> String {
+fn sentence(error: &dyn StdError) -> String {
     let text = error.to_string();
     let mut chars = text.chars();
     let first = chars.next().map(|it| it.to_ascii_uppercase());

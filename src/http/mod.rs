@@ -36,5 +36,5 @@ pub use headers::{
 pub use health::{Render, admin};
 pub use policy::Policy;
 pub use problem::{Code, Problem};
-pub use routes::{Options, Routes};
+pub use routes::{Options, Routes, not_found};
 pub use tx::{Keeping, Tx};

@@ -80,7 +80,31 @@ struct Document<'a> {
     safe_new_key: bool,
 }
 
+/// How long to wait after a 503: long enough for a fail-over to make progress.
+const UNAVAILABLE_WAIT: Duration = Duration::from_secs(2);
+
+/// How long to wait after a 409 whose sender knows no better.
+const IN_FLIGHT_WAIT: Duration = Duration::from_secs(1);
+
 impl Code {
+    /// Every code, in the order of its status.
+    pub const ALL: [Self; 14] = [
+        Self::KeyMissing,
+        Self::KeyInvalid,
+        Self::BodyInvalid,
+        Self::Unauthorized,
+        Self::CardDeclined,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::InFlight,
+        Self::ResponseNotReplayable,
+        Self::BodyTooLarge,
+        Self::KeyReused,
+        Self::Internal,
+        Self::StoreUnavailable,
+        Self::OutcomeUnknown,
+    ];
+
     /// The code as clients see it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -102,7 +126,7 @@ impl Code {
     }
 
     /// The status that the code has unless a setting says otherwise.
-    const fn status(self) -> StatusCode {
+    pub const fn status(self) -> StatusCode {
         match self {
             Self::KeyMissing | Self::KeyInvalid | Self::BodyInvalid => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -183,6 +207,25 @@ impl Code {
         }
     }
 
+    /// A client is never told to come again without being told when.
+    const fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::InFlight => Some(IN_FLIGHT_WAIT),
+            Self::StoreUnavailable | Self::OutcomeUnknown => Some(UNAVAILABLE_WAIT),
+            Self::KeyMissing
+            | Self::KeyInvalid
+            | Self::BodyInvalid
+            | Self::Unauthorized
+            | Self::CardDeclined
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::ResponseNotReplayable
+            | Self::BodyTooLarge
+            | Self::KeyReused
+            | Self::Internal => None,
+        }
+    }
+
     const fn idempotency_status(self) -> Status {
         match self {
             Self::InFlight => Status::InFlight,
@@ -210,12 +253,12 @@ impl Problem {
             code,
             status: code.status(),
             detail: detail.into(),
-            retry_after: None,
+            retry_after: code.retry_after(),
             idempotency_status: code.idempotency_status(),
         }
     }
 
-    /// With `Retry-After`, in whole seconds, at least one.
+    /// With another `Retry-After` than the code's own, in whole seconds, at least one.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);

@@ -203,6 +203,15 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 }
 
+/// A fallback for the outermost router: 404 as a problem document. [`Routes::into_router`] sets
+/// none, because two routers with a fallback can't be merged.
+pub async fn not_found() -> Problem {
+    Problem::new(
+        Code::NotFound,
+        "See docs/http-api.md for the paths of this service.",
+    )
+}
+
 async fn method_not_allowed() -> Problem {
     Problem::new(
         Code::MethodNotAllowed,

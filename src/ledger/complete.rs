@@ -96,6 +96,15 @@ impl Ledger {
         Ok(row.map_or(Completion::Lost, Completion::Stored))
     }
 
+    /// Fails where a statement in `tx` has failed before: such a transaction can't be committed.
+    pub async fn probe(&self, tx: &mut Tx) -> Result<(), Error> {
+        sqlx::query("SELECT 1")
+            .execute(&mut **tx)
+            .await
+            .map_err(Error::driver(Operation::Complete))?;
+        Ok(())
+    }
+
     /// Commits `tx`. An error of class `Indeterminate` leaves open whether it did.
     pub async fn commit(&self, tx: Tx) -> Result<(), Error> {
         tx.commit().await

@@ -9,10 +9,10 @@ mod migrate;
 use axum::Router;
 use sqlx::PgPool;
 
-use crate::http::{Options, Policy, Routes, Tokens};
+use crate::http::{Options, Policy, Routes, Tokens, not_found};
 use crate::store::Store;
 
-pub use charges::{Charge, ChargeRequest};
+pub use charges::{Charge, ChargeRequest, DECLINED_SOURCES};
 pub use migrate::{is_migrated, migrate};
 
 /// The API's router: every mutating route with its policy.
@@ -27,5 +27,6 @@ pub fn routes(store: &Store, options: Options, tokens: Tokens) -> Router {
         .get("/charge/{id}", charges::show)
         .authenticate(tokens)
         .into_router()
+        .fallback(not_found)
         .with_state(pool)
 }

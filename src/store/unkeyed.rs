@@ -50,9 +50,15 @@ impl Inner {
         let finished = worked
             .map_err(|_elapsed| Error::TimedOut)?
             .map_err(|panic| Error::from_panic(&*panic))?;
-        let tx = finished.tx.ok_or(Error::TransactionEscaped)?;
+        let mut tx = finished.tx.ok_or(Error::TransactionEscaped)?;
         match finished.keep {
             Keep::EffectsAndAnswer(_) => {
+                // COMMIT of a transaction that a failed statement has aborted is answered with
+                // ROLLBACK and no error. With a key, storing the answer would have shown it.
+                self.ledger
+                    .probe(&mut tx)
+                    .await
+                    .map_err(Error::from_ledger)?;
                 self.ledger.commit(tx).await.map_err(Error::from_ledger)?;
             }
             Keep::Answer(_) | Keep::Nothing => self.roll_back(tx).await,

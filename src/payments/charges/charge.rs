@@ -80,7 +80,8 @@ fn require(is_met: bool, rule: &str) -> Result<(), String> {
     if is_met { Ok(()) } else { Err(rule.to_owned()) }
 }
 
-fn is_text(text: &str) -> bool {
+/// Whether a text member is one: 1 to 255 bytes without control characters.
+pub(super) fn is_text(text: &str) -> bool {
     (1..=TEXT_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 

@@ -8,3 +8,4 @@ mod source;
 pub use charge::{Charge, ChargeRequest};
 pub(super) use create::create;
 pub(super) use show::show;
+pub use source::DECLINED_SOURCES;
