@@ -90,8 +90,8 @@ impl DevCommand {
         let token = invent_token(&mut config)?;
         let tasks = Tasks::default();
         let render = install_metrics(&tasks).context("install the metrics")?;
-        let unsafe_is_fine = self.allow_unsafe_durability || config.ledger.allow_unsafe_durability;
-        let store = open_store(&config, unsafe_is_fine, &tasks, fail_points()?).await?;
+        config.ledger.allow_unsafe_durability |= self.allow_unsafe_durability;
+        let store = open_store(&config, &tasks, fail_points()?).await?;
         let server = Server::bind(&config, store, render).await?;
         let (api, admin) = server.addresses().context("read the bound addresses")?;
         let text = show(&config, &private, &Shown { api, admin, token });

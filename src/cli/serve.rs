@@ -32,7 +32,7 @@ impl ServeCommand {
 async fn serve(config: Config) -> Result<ExitCode> {
     let tasks = Tasks::default();
     let render = install_metrics(&tasks).context("install the metrics")?;
-    let store = open_store(&config, false, &tasks, fail_points()?).await?;
+    let store = open_store(&config, &tasks, fail_points()?).await?;
     let server = Server::bind(&config, store, render).await?;
     let (api, admin) = server.addresses().context("read the bound addresses")?;
     say(&format!(

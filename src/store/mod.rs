@@ -44,6 +44,7 @@
 //! Nothing about effects outside the transaction: a mail, a card processor. See
 //! `docs/guarantees.md`.
 
+mod connect;
 mod epoch;
 mod error;
 mod hint;
@@ -53,6 +54,7 @@ mod settle;
 mod transactional;
 mod unkeyed;
 
+pub use connect::ConnectError;
 pub use error::Error;
 pub use open::{Health, Store};
 pub use transactional::{Finished, Keep, Outcome};
