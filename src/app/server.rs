@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::start::StartError;
 use crate::config::Config;
 use crate::http::{Options, Render, Tokens, admin};
 use crate::payments;
+use crate::shutdown::Tasks;
 use crate::store::Store;
 
 /// A process that is ready to serve: addresses are bound, and nothing is answered yet.
@@ -47,8 +49,8 @@ impl Server {
     }
 
     /// Serves until `stop` ends, then drains: no new connection, `/readyz` says so, requests in
-    /// flight get their answers, and operations whose clients are gone end too. False where
-    /// `http.drain_timeout` was not enough.
+    /// flight get their answers, and operations whose clients are gone end too. All of it within
+    /// `http.drain_timeout`; false where an operation needed longer and was cut off.
     pub async fn run(self, stop: impl Future<Output = ()>) -> bool {
         let Self {
             api,
@@ -57,30 +59,41 @@ impl Server {
             stopping,
             drain_timeout,
         } = self;
-        let tasks = store.tasks().clone();
+        // Not on the store's tasks: those are to be drained while these still serve.
+        let servers = Tasks::default();
         let is_stopping = stopping.clone();
-        let api = tasks.spawn(async move {
+        let api = servers.spawn(async move {
             let stop = is_stopping.cancelled_owned();
             axum::serve(api.0, api.1).with_graceful_shutdown(stop).await
         });
-        tasks.spawn_loop(async move {
-            // It serves until everything else has been drained.
+        servers.spawn_loop(async move {
             if let Err(error) = axum::serve(admin.0, admin.1).await {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "the admin port failed"
-                );
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "the admin port failed");
             }
         });
         stop.await;
         tracing::info!("stopping: finishing what is in flight");
         stopping.cancel();
-        let is_drained = tokio::time::timeout(drain_timeout, api).await.is_ok();
-        let is_drained = tasks.drain(drain_timeout).await && is_drained;
-        store.ledger().close().await;
+        let deadline = Instant::now() + drain_timeout;
+        let abort = api.abort_handle();
+        if timeout_at(deadline, api).await.is_err() {
+            // Somebody keeps a connection open without a whole request on it.
+            tracing::info!("closing connections that stayed open");
+            abort.abort();
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let is_drained = store.tasks().drain(left.max(LAST_WAIT)).await;
+        servers.drain(LAST_WAIT).await;
+        if timeout(LAST_WAIT, store.ledger().close()).await.is_err() {
+            tracing::info!("leaving connections to the database that did not close");
+        }
         is_drained
     }
 }
+
+/// What is left to do when the time is up is to close sockets.
+const LAST_WAIT: Duration = Duration::from_secs(1);
 
 async fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, StartError> {
     TcpListener::bind(address)

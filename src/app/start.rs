@@ -15,6 +15,9 @@ pub enum StartError {
     /// The payment path's tables are missing.
     #[error("the table public.charges is missing; run `oncely migrate`")]
     PaymentsBehind,
+    /// The database did not say whether they are there.
+    #[error("look for the table public.charges")]
+    Look(#[source] sqlx::Error),
     /// The system does not give the address.
     #[error("can't listen on {address}; set `{setting}` to a free address")]
     Listen {
@@ -38,12 +41,14 @@ pub async fn open_store(
     points: FailPoints,
 ) -> Result<Store, StartError> {
     let store = Store::connect_on(config, tasks, points).await?;
-    let begun = store.ledger().begin().await;
-    let mut connection = begun.map_err(ConnectError::Ledger)?;
-    if payments::is_migrated(&mut connection)
+    let mut reader = store
+        .ledger()
+        .reader()
         .await
-        .unwrap_or(false)
-    {
+        .map_err(ConnectError::Ledger)?;
+    let is_migrated = payments::is_migrated(&mut reader).await;
+    reader.finish();
+    if is_migrated.map_err(StartError::Look)? {
         Ok(store)
     } else {
         Err(StartError::PaymentsBehind)

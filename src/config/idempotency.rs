@@ -35,12 +35,13 @@ pub struct Idempotency {
     pub replay_headers: Vec<String>,
     /// The secret under which fingerprints are taken. Default: `""`.
     ///
-    /// Empty: whoever reads the ledger can guess small bodies by trying them. Changed without
-    /// listing the old one as previous: honest retries get 422.
+    /// Empty: whoever reads the ledger can guess small bodies by trying them. To change
+    /// it, first list the new one as previous on every instance, then swap the two: an instance that
+    /// has neither answers the retries of the other's operations with 503.
     pub fingerprint_secret: Secret,
     /// Former secrets, still accepted in comparisons. Default: `[]`.
     ///
-    /// Too few: retries across a rotation get 422. Too many: every comparison costs one more
+    /// Too few: retries across a rotation get 503. Too many: every comparison costs one more
     /// digest.
     pub fingerprint_secrets_previous: Vec<Secret>,
     /// The longest time over which clients retry one key. Default: `24h`.

@@ -15,7 +15,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// How deep arrays and objects may nest. Each level is scanned once more, so it bounds the work.
-const DEPTH_MAX: usize = 64;
+const DEPTH_MAX: usize = 32;
 
 /// Why a JSON body has no canonical form.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +23,7 @@ pub enum BodyError {
     /// The text is not JSON, or an object in it has the same member twice.
     #[error("the body is not valid JSON: {0}")]
     Invalid(#[source] serde_json::Error),
-    /// Arrays and objects nest deeper than 64 levels.
+    /// Arrays and objects nest deeper than 32 levels.
     #[error("the body nests deeper than {DEPTH_MAX} levels")]
     TooDeep,
 }

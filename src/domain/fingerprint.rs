@@ -166,7 +166,9 @@ impl Secret {
             part(name.as_bytes());
             part(value);
         }
-        if algorithm == Algorithm::CanonicalJson && json.is_some() {
+        // A body that is empty is no JSON, and some clients send the type all the same.
+        let is_canonical = algorithm == Algorithm::CanonicalJson && json.is_some();
+        if is_canonical && !subject.body.is_empty() {
             part(&canonicalize(&subject.body)?);
         } else {
             part(&subject.body);

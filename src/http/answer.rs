@@ -11,40 +11,47 @@ use super::execute::Answered;
 use super::headers::{IDEMPOTENCY_STATUS, IDEMPOTENT_REPLAYED, ORIGINAL_TIME, Status};
 use super::problem::{Code, Problem};
 use super::routes::Options;
-use crate::domain::{self, Decision, Operation, Stored};
+use crate::domain::{self, Decision, Stored};
 use crate::store::{Error, Outcome};
-use crate::telemetry::metrics::{self, Label};
 
-const NOTHING_HAPPENED: &str =
-    "Nothing was done. Send the same request again, with the same key, after Retry-After.";
+const NOTHING_HAPPENED: &str = "This attempt did nothing. Send the same request again, with the \
+     same key, after Retry-After.";
 
 const NOBODY_KNOWS: &str = "The operation may or may not have been done. Send the same request \
      again, with the same key: it will be answered truthfully, and never be done twice.";
 
-/// The answer, with its outcome counted.
-pub(super) fn of(options: &Options, operation: &Operation, answered: Answered) -> Response {
-    let (label, response) = match answered {
-        Ok(Outcome::Executed(response)) => (Label::New, with_status(response, Status::Created)),
-        Ok(Outcome::NotKept(response)) => (Label::NotKept, with_status(response, Status::Ignored)),
+const NOBODY_KNOWS_UNKEYED: &str = "The operation may or may not have been done, and without an \
+     Idempotency-Key to send it again is to do it again. Look first.";
+
+/// The answer to what became of a request.
+pub(super) fn of(options: &Options, is_keyed: bool, answered: Answered) -> Response {
+    match answered {
+        Ok(Outcome::Executed(response)) => with_status(response, Status::Created),
+        Ok(Outcome::NotKept(response)) => with_status(response, Status::Ignored),
         Ok(Outcome::Decided(decision)) => decided(options, decision),
-        Err(error) => failed(operation, &error),
-    };
-    metrics::count_outcome(operation, label);
-    response
+        Err(error) => failed(&error, is_keyed).into_response(),
+    }
 }
 
 /// The answer to a request whose operation is still running when its time is up.
-pub(super) fn not_in_time(operation: &Operation) -> Response {
-    metrics::count_outcome(operation, Label::OutcomeUnknown);
-    Problem::new(Code::OutcomeUnknown, NOBODY_KNOWS).into_response()
+pub(super) fn not_in_time(is_keyed: bool) -> Response {
+    outcome_unknown(is_keyed).into_response()
 }
 
-fn decided(options: &Options, decision: Decision) -> (Label, Response) {
-    match decision {
+fn outcome_unknown(is_keyed: bool) -> Problem {
+    if is_keyed {
+        Problem::new(Code::OutcomeUnknown, NOBODY_KNOWS)
+    } else {
+        Problem::new(Code::OutcomeUnknown, NOBODY_KNOWS_UNKEYED).unkeyed()
+    }
+}
+
+fn decided(options: &Options, decision: Decision) -> Response {
+    let problem = match decision {
         Decision::Replay {
             stored: Stored::Whole(stored),
             completed_at,
-        } => (Label::Replayed, replay(stored, completed_at)),
+        } => return replay(stored, completed_at),
         Decision::Replay {
             stored: Stored::TooLarge { status },
             ..
@@ -53,39 +60,30 @@ fn decided(options: &Options, decision: Decision) -> (Label, Response) {
                 "The operation was done and answered with {status}, and will not be done again. \
                  Its answer was too large to keep; read the resource instead."
             );
-            (
-                Label::NotReplayable,
-                Problem::new(Code::ResponseNotReplayable, detail).into_response(),
-            )
+            Problem::new(Code::ResponseNotReplayable, detail)
         }
         Decision::Unverifiable => {
-            let detail = "The operation was done by a version of this service whose fingerprints \
-                this one can't compare, so its answer is withheld. Read the resource instead.";
-            (
-                Label::NotReplayable,
-                Problem::new(Code::ResponseNotReplayable, detail).into_response(),
-            )
+            // It ends by itself where a deploy brings a new secret: the other instances have it.
+            let detail = "There is a record for this key, made by a version of this service \
+                whose fingerprints this one can't compare. Send the same request again, with the \
+                same key: it will not be done twice.";
+            Problem::new(Code::OutcomeUnknown, detail)
         }
         Decision::InFlight { retry_after } => {
             let detail = "Wait for Retry-After, then send the same request with the same key.";
-            let problem = Problem::new(Code::InFlight, detail).retry_after(retry_after);
-            (Label::InFlight, problem.into_response())
+            Problem::new(Code::InFlight, detail).retry_after(retry_after)
         }
         Decision::Mismatch => {
             let detail = "Use a new key for a new operation; to repeat the first one, send its \
                 request unchanged.";
-            let problem =
-                Problem::new(Code::KeyReused, detail).with_status(options.mismatch_status);
-            (Label::Mismatch, problem.into_response())
+            Problem::new(Code::KeyReused, detail).with_status(options.mismatch_status)
         }
         Decision::Execute => {
             tracing::error!("invariant: the store never returns a request that is to be executed");
-            (
-                Label::Failed,
-                Problem::new(Code::Internal, NOTHING_HAPPENED).into_response(),
-            )
+            Problem::new(Code::Internal, NOTHING_HAPPENED)
         }
-    }
+    };
+    problem.into_response()
 }
 
 fn replay(stored: domain::Response, completed_at: OffsetDateTime) -> Response {
@@ -112,25 +110,20 @@ fn with_status(mut response: Response, status: Status) -> Response {
     response
 }
 
-fn failed(operation: &Operation, error: &Error) -> (Label, Response) {
-    let cause = error as &dyn std::error::Error;
-    match error {
+fn failed(error: &Error, is_keyed: bool) -> Problem {
+    let problem = match error {
         Error::Unavailable(_) | Error::Injected(_) | Error::TimedOut => {
-            tracing::warn!(%operation, error = cause, "nothing was done");
-            let problem = Problem::new(Code::StoreUnavailable, NOTHING_HAPPENED);
-            (Label::Unavailable, problem.into_response())
+            Problem::new(Code::StoreUnavailable, NOTHING_HAPPENED)
         }
-        Error::OutcomeUnknown(_) => {
-            tracing::warn!(%operation, error = cause, "the outcome is not known");
-            let problem = Problem::new(Code::OutcomeUnknown, NOBODY_KNOWS);
-            (Label::OutcomeUnknown, problem.into_response())
+        Error::OutcomeUnknown(_) => outcome_unknown(is_keyed),
+        Error::Corrupt(_) => {
+            let detail = "The operation was done and will not be done again, but its record can't \
+                be read. Read the resource instead.";
+            Problem::new(Code::ResponseNotReplayable, detail)
         }
         Error::Panicked(_) | Error::Permanent(_) | Error::TransactionEscaped => {
-            tracing::error!(%operation, error = cause, "nothing was done");
-            (
-                Label::Failed,
-                Problem::new(Code::Internal, NOTHING_HAPPENED).into_response(),
-            )
+            Problem::new(Code::Internal, NOTHING_HAPPENED)
         }
-    }
+    };
+    if is_keyed { problem } else { problem.unkeyed() }
 }

@@ -10,19 +10,22 @@ use axum::response::{IntoResponse, Response};
 use super::problem::{Code, Problem};
 use super::routes::Layer;
 use super::tx::{Keeping, Slot};
-use crate::domain::{self, Claim, Stored, is_storable};
+use crate::domain::{self, Claim, Decision, Operation, Stored, is_storable};
 use crate::ledger;
 use crate::store::{Error, Finished, Keep, Outcome};
+use crate::telemetry::metrics::{self, Label};
 
 /// What became of the request; an answer of the handler is whole, its body read to the end.
 pub(super) type Answered = Result<Outcome<Response>, Error>;
 
 /// Runs `handler` for `claim`, or without a key where there is none.
+///
+/// What it comes to is counted where it ends, also for a client that is gone by then.
 pub(super) async fn execute<H, T, S>(
     layer: &Arc<Layer>,
+    operation: &Operation,
     claim: Option<Claim>,
-    handler: H,
-    state: S,
+    (handler, state): (H, S),
     mut request: Request,
 ) -> Answered
 where
@@ -36,9 +39,80 @@ where
         let response = handler.call(request, state).await;
         finish(&options, response, &slot).await
     };
-    match claim {
-        Some(claim) => layer.store.transactional(claim, work).await,
-        None => layer.store.unkeyed(work).await.map(Outcome::NotKept),
+    let operation = operation.clone();
+    if let Some(claim) = claim {
+        let observe = move |ended: &Answered| {
+            note(&operation, label_of(ended), ended.as_ref().err());
+        };
+        return layer.store.transactional(claim, work, observe).await;
+    }
+    let observe = move |ended: &Result<Response, Error>| {
+        let label = ended
+            .as_ref()
+            .map_or_else(label_of_error, |_| Label::NotKept);
+        note(&operation, label, ended.as_ref().err());
+    };
+    layer
+        .store
+        .unkeyed(work, observe)
+        .await
+        .map(Outcome::NotKept)
+}
+
+/// Counts an end, and logs its error: here, once, with the whole chain.
+fn note(operation: &Operation, label: Label, error: Option<&Error>) {
+    metrics::count_outcome(operation, label);
+    let Some(error) = error else { return };
+    let cause = error as &dyn std::error::Error;
+    match label {
+        Label::Failed | Label::NotReplayable => {
+            tracing::error!(%operation, outcome = label.as_str(), error = cause, "the operation failed");
+        }
+        Label::New
+        | Label::NotKept
+        | Label::Replayed
+        | Label::InFlight
+        | Label::Mismatch
+        | Label::Unverifiable
+        | Label::Unavailable
+        | Label::OutcomeUnknown => {
+            tracing::warn!(%operation, outcome = label.as_str(), error = cause, "the operation failed");
+        }
+    }
+}
+
+fn label_of(ended: &Answered) -> Label {
+    match ended {
+        Ok(Outcome::Executed(_)) => Label::New,
+        Ok(Outcome::NotKept(_)) => Label::NotKept,
+        Ok(Outcome::Decided(decision)) => label_of_decision(decision),
+        Err(error) => label_of_error(error),
+    }
+}
+
+fn label_of_decision(decision: &Decision) -> Label {
+    match decision {
+        Decision::Replay {
+            stored: Stored::Whole(_),
+            ..
+        } => Label::Replayed,
+        Decision::Replay {
+            stored: Stored::TooLarge { .. },
+            ..
+        } => Label::NotReplayable,
+        Decision::InFlight { .. } => Label::InFlight,
+        Decision::Mismatch => Label::Mismatch,
+        Decision::Unverifiable => Label::Unverifiable,
+        Decision::Execute => Label::Failed,
+    }
+}
+
+fn label_of_error(error: &Error) -> Label {
+    match error {
+        Error::Unavailable(_) | Error::Injected(_) | Error::TimedOut => Label::Unavailable,
+        Error::OutcomeUnknown(_) => Label::OutcomeUnknown,
+        Error::Corrupt(_) => Label::NotReplayable,
+        Error::Panicked(_) | Error::Permanent(_) | Error::TransactionEscaped => Label::Failed,
     }
 }
 

@@ -57,8 +57,8 @@ impl Guard {
         let checked = match timeout_at(deadline, checked).await {
             Ok(checked) => checked,
             Err(_elapsed) => Err(Problem::new(
-                Code::BodyInvalid,
-                "The body took too long to arrive.",
+                Code::BodyIncomplete,
+                "The body took too long to arrive. Send the same request again, with the same key.",
             )),
         };
         let (claim, body) = match checked {
@@ -69,10 +69,17 @@ impl Guard {
             }
         };
         let request = Request::from_parts(parts, Body::from(body));
-        let running = execute(&self.layer, claim, handler, state, request);
+        let is_keyed = claim.is_some();
+        let running = execute(
+            &self.layer,
+            &self.operation,
+            claim,
+            (handler, state),
+            request,
+        );
         match timeout_at(deadline, running).await {
-            Ok(answered) => answer::of(&self.layer.options, &self.operation, answered),
-            Err(_elapsed) => answer::not_in_time(&self.operation),
+            Ok(answered) => answer::of(&self.layer.options, is_keyed, answered),
+            Err(_elapsed) => answer::not_in_time(is_keyed),
         }
     }
 
@@ -158,7 +165,10 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
         {
             too_large()
         } else {
-            Problem::new(Code::BodyInvalid, "The body did not arrive whole.")
+            Problem::new(
+                Code::BodyIncomplete,
+                "The body did not arrive whole. Send the same request again, with the same key.",
+            )
         }
     })
 }

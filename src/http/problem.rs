@@ -31,6 +31,8 @@ pub enum Code {
     NotFound,
     /// 405: the resource has no such method.
     MethodNotAllowed,
+    /// 408: the body did not arrive whole, or not in time.
+    BodyIncomplete,
     /// 409: the same key is being worked on.
     InFlight,
     /// 409: done, but its answer can't be given.
@@ -48,12 +50,14 @@ pub enum Code {
 }
 
 /// What a client may do after a problem.
+#[derive(Debug, Clone, Copy)]
 struct Advice {
     /// Whether the same request can succeed later.
     retryable: bool,
     /// Whether a retry must carry the same key.
     retry_same_key: bool,
-    /// Whether a new key is safe: the operation has not happened under this one.
+    /// Whether a new key is safe: the operation has not happened under this one, by this attempt
+    /// or any before. Where nobody looked, the answer is no.
     safe_new_key: bool,
 }
 
@@ -65,6 +69,7 @@ pub struct Problem {
     detail: String,
     retry_after: Option<Duration>,
     idempotency_status: Status,
+    advice: Advice,
 }
 
 #[derive(Serialize)]
@@ -88,7 +93,7 @@ const IN_FLIGHT_WAIT: Duration = Duration::from_secs(1);
 
 impl Code {
     /// Every code, in the order of its status.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::KeyMissing,
         Self::KeyInvalid,
         Self::BodyInvalid,
@@ -96,6 +101,7 @@ impl Code {
         Self::CardDeclined,
         Self::NotFound,
         Self::MethodNotAllowed,
+        Self::BodyIncomplete,
         Self::InFlight,
         Self::ResponseNotReplayable,
         Self::BodyTooLarge,
@@ -115,6 +121,7 @@ impl Code {
             Self::CardDeclined => "card-declined",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
+            Self::BodyIncomplete => "body-incomplete",
             Self::InFlight => "in-flight",
             Self::ResponseNotReplayable => "response-not-replayable",
             Self::BodyTooLarge => "body-too-large",
@@ -133,6 +140,7 @@ impl Code {
             Self::CardDeclined => StatusCode::PAYMENT_REQUIRED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyIncomplete => StatusCode::REQUEST_TIMEOUT,
             Self::InFlight | Self::ResponseNotReplayable => StatusCode::CONFLICT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
@@ -150,6 +158,7 @@ impl Code {
             Self::CardDeclined => "The card was declined",
             Self::NotFound => "There is no such resource",
             Self::MethodNotAllowed => "The resource does not have this method",
+            Self::BodyIncomplete => "The body did not arrive",
             Self::InFlight => "A request with this key is being worked on",
             Self::ResponseNotReplayable => {
                 "The operation is done, but its answer can't be repeated"
@@ -164,14 +173,12 @@ impl Code {
 
     const fn advice(self) -> Advice {
         match self {
-            // Nothing happened, and the request itself must change.
+            // The request is wrong in itself: no attempt at it can have run under this key.
             Self::KeyMissing
             | Self::KeyInvalid
             | Self::BodyInvalid
-            | Self::Unauthorized
             | Self::NotFound
-            | Self::MethodNotAllowed
-            | Self::BodyTooLarge => Advice {
+            | Self::MethodNotAllowed => Advice {
                 retryable: false,
                 retry_same_key: false,
                 safe_new_key: true,
@@ -182,27 +189,28 @@ impl Code {
                 retry_same_key: false,
                 safe_new_key: true,
             },
-            // The other request under this key stands; this one has not run.
-            Self::KeyReused => Advice {
+            // This attempt did nothing, and says nothing of an earlier one under this key: a new
+            // key could do it a second time.
+            Self::Unauthorized | Self::BodyTooLarge | Self::KeyReused => Advice {
                 retryable: false,
                 retry_same_key: false,
-                safe_new_key: true,
+                safe_new_key: false,
             },
-            // A new key would do it a second time.
+            // It is done.
             Self::ResponseNotReplayable => Advice {
                 retryable: false,
                 retry_same_key: false,
                 safe_new_key: false,
             },
-            Self::InFlight | Self::OutcomeUnknown => Advice {
+            // It may be done, now or by an earlier attempt.
+            Self::BodyIncomplete
+            | Self::InFlight
+            | Self::OutcomeUnknown
+            | Self::StoreUnavailable
+            | Self::Internal => Advice {
                 retryable: true,
                 retry_same_key: true,
                 safe_new_key: false,
-            },
-            Self::StoreUnavailable | Self::Internal => Advice {
-                retryable: true,
-                retry_same_key: true,
-                safe_new_key: true,
             },
         }
     }
@@ -210,7 +218,7 @@ impl Code {
     /// A client is never told to come again without being told when.
     const fn retry_after(self) -> Option<Duration> {
         match self {
-            Self::InFlight => Some(IN_FLIGHT_WAIT),
+            Self::InFlight | Self::BodyIncomplete => Some(IN_FLIGHT_WAIT),
             Self::StoreUnavailable | Self::OutcomeUnknown => Some(UNAVAILABLE_WAIT),
             Self::KeyMissing
             | Self::KeyInvalid
@@ -239,6 +247,7 @@ impl Code {
             | Self::CardDeclined
             | Self::NotFound
             | Self::MethodNotAllowed
+            | Self::BodyIncomplete
             | Self::BodyTooLarge
             | Self::Internal
             | Self::StoreUnavailable => Status::Ignored,
@@ -255,6 +264,7 @@ impl Problem {
             detail: detail.into(),
             retry_after: code.retry_after(),
             idempotency_status: code.idempotency_status(),
+            advice: code.advice(),
         }
     }
 
@@ -262,6 +272,17 @@ impl Problem {
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
+        self
+    }
+
+    /// For a request without a key: to come again is to do it again.
+    #[must_use]
+    pub(super) fn unkeyed(mut self) -> Self {
+        self.advice.retry_same_key = false;
+        if self.code == Code::OutcomeUnknown {
+            self.advice.retryable = false;
+            self.retry_after = None;
+        }
         self
     }
 
@@ -278,7 +299,6 @@ impl Problem {
     }
 
     fn document(&self) -> Vec<u8> {
-        let advice = self.code.advice();
         let document = Document {
             r#type: format!("urn:oncely:problem:{}", self.code.as_str()),
             title: self.code.title(),
@@ -286,9 +306,9 @@ impl Problem {
             detail: &self.detail,
             instance: format!("urn:uuid:{}", Uuid::new_v4()),
             code: self.code.as_str(),
-            retryable: advice.retryable,
-            retry_same_key: advice.retry_same_key,
-            safe_new_key: advice.safe_new_key,
+            retryable: self.advice.retryable,
+            retry_same_key: self.advice.retry_same_key,
+            safe_new_key: self.advice.safe_new_key,
         };
         serde_json::to_vec(&document).expect("invariant: strings, numbers and booleans are JSON")
     }

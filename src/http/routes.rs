@@ -1,5 +1,6 @@
 //! A router whose mutating routes say what they do about keys.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +8,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::handler::Handler;
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, Route, get, on};
 use http::StatusCode;
+use tower_http::catch_panic::CatchPanicLayer;
 
 use super::authenticate::{Tokens, authenticate};
 use super::guard::Guard;
@@ -19,7 +21,7 @@ use super::policy::{Kind, Policy};
 use super::problem::{Code, Problem};
 use crate::config;
 use crate::domain::{Fingerprinter, HeaderAllowList, HeaderRefused, Operation, Tenant};
-use crate::store::Store;
+use crate::store::{Error, Store};
 use crate::telemetry::metrics;
 
 /// The layer's settings, ready to use.
@@ -90,10 +92,13 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         }
     }
 
-    /// A route that changes nothing: `GET`, and with it `HEAD`. A key is ignored.
+    /// A route that changes nothing: `GET`, and with it `HEAD`. A key is ignored. It is dropped and
+    /// answered with 503 where it takes longer than `http.request_timeout`.
     #[must_use]
     pub fn get<H: Handler<T, S>, T: 'static>(mut self, path: &str, handler: H) -> Self {
-        self.router = self.router.route(path, get(handler));
+        let limit = self.layer.options.request_timeout;
+        let route = get(handler).layer(from_fn_with_state(limit, in_time));
+        self.router = self.router.route(path, route);
         self
     }
 
@@ -172,6 +177,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.router
             .method_not_allowed_fallback(method_not_allowed)
             .layer(DefaultBodyLimit::max(limit))
+            .layer(CatchPanicLayer::custom(panicked))
             .layer(map_response(ignored_unless_said))
     }
 
@@ -217,6 +223,29 @@ async fn method_not_allowed() -> Problem {
         Code::MethodNotAllowed,
         "See docs/http-api.md for the methods of this resource.",
     )
+}
+
+async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_elapsed) => {
+            let detail = "The answer took too long. Ask again after Retry-After.";
+            Problem::new(Code::StoreUnavailable, detail).into_response()
+        }
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature is tower-http's"
+)]
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let error = Error::from_panic(&*panic);
+    tracing::error!(
+        error = &error as &dyn std::error::Error,
+        "a handler panicked"
+    );
+    Problem::new(Code::Internal, "The request can't be answered.").into_response()
 }
 
 async fn ignored_unless_said(mut response: Response) -> Response {

@@ -1,7 +1,5 @@
 //! Claims a key inside a transaction, in one of two dialects.
 
-use std::time::Duration;
-
 use sqlx::PgConnection;
 
 use super::connection::Ledger;
@@ -14,18 +12,25 @@ use crate::domain::{Claim, Record};
 /// Statement 1 of the SQL contract. It never waits: false says that somebody is working on it.
 const LOCK: &str = "SELECT pg_try_advisory_xact_lock($1)";
 
-/// The claim of `insert_wait`: waits for a concurrent claim's end, at most `lock_timeout`.
-/// The guard takes over an expired record, and lets no living one be touched.
+/// The claim of `insert_wait`: waits for a concurrent claim's end, at most `lock_timeout`. It
+/// touches no row that is there, so that replays of one key do not queue behind each other.
 const INSERT: &str = "
 INSERT INTO oncely.records (tenant, id, operation, fingerprint, state, expires_at)
 VALUES ($1, $2, $3, $4, 'in_progress', now() + make_interval(secs => $5))
-ON CONFLICT (tenant, id) DO UPDATE SET
-    operation = excluded.operation, fingerprint = excluded.fingerprint,
-    created_at = excluded.created_at, expires_at = excluded.expires_at, state = excluded.state,
-    completed_at = NULL, response_status = NULL, response_headers = NULL, response_body = NULL
-WHERE oncely.records.expires_at <= now()";
+ON CONFLICT (tenant, id) DO NOTHING";
 
-const LOCK_TIMEOUT: &str = "SELECT set_config('lock_timeout', $1, true)";
+/// Takes over a record that has expired. The guard makes zero rows of one that another request
+/// has taken over first.
+const TAKE_OVER: &str = "
+UPDATE oncely.records SET
+    operation = $3, fingerprint = $4, state = 'in_progress',
+    created_at = now(), expires_at = now() + make_interval(secs => $5),
+    completed_at = NULL, response_status = NULL, response_headers = NULL, response_body = NULL
+WHERE tenant = $1 AND id = $2 AND expires_at <= now()";
+
+/// Bounds the wait for this transaction, and says what the bound was before.
+const LOCK_TIMEOUT: &str =
+    "SELECT current_setting('lock_timeout'), set_config('lock_timeout', $1, true)";
 
 /// The server gave up waiting for a lock (PostgreSQL documentation, appendix A).
 const LOCK_NOT_AVAILABLE: &str = "55P03";
@@ -79,8 +84,36 @@ impl Ledger {
     }
 
     async fn insert_then_look_up(&self, tx: &mut Tx, claim: &Claim) -> Result<Acquired, Error> {
-        set_lock_timeout(tx, self.settings.insert_wait_timeout).await?;
-        let inserted = sqlx::query(INSERT)
+        let wait = self.settings.insert_wait_timeout.as_millis().to_string();
+        let before = set_lock_timeout(tx, &wait).await?;
+        let acquired = match self.write_claim(tx, claim, INSERT).await? {
+            Some(1) => Acquired::Claimed,
+            None => Acquired::Busy,
+            Some(_) => match look_up(tx, claim).await? {
+                Some(record) => Acquired::found(record),
+                // The row that is in the way has expired.
+                None => match self.write_claim(tx, claim, TAKE_OVER).await? {
+                    Some(1) => Acquired::Claimed,
+                    Some(_) | None => Acquired::Busy,
+                },
+            },
+        };
+        if acquired == Acquired::Claimed {
+            // The operation's own statements wait for locks as long as its role says.
+            set_lock_timeout(tx, &before).await?;
+        }
+        Ok(acquired)
+    }
+
+    /// The number of rows that were written; `None` where another's claim was in the way too long,
+    /// which aborts the transaction.
+    async fn write_claim(
+        &self,
+        tx: &mut Tx,
+        claim: &Claim,
+        statement: &'static str,
+    ) -> Result<Option<u64>, Error> {
+        let written = sqlx::query(statement)
             .bind(claim.tenant.as_str())
             .bind(claim.identity.id())
             .bind(claim.operation.as_str())
@@ -88,30 +121,22 @@ impl Ledger {
             .bind(self.retention.as_secs_f64())
             .execute(&mut **tx)
             .await;
-        let n_rows = match inserted {
-            Ok(done) => done.rows_affected(),
-            Err(error) if is_lock_not_available(&error) => return Ok(Acquired::Busy),
-            Err(error) => return Err(Error::driver(Operation::Acquire)(error)),
-        };
-        if n_rows == 1 {
-            // The operation's own statements may wait for locks as long as a statement may take.
-            set_lock_timeout(tx, Duration::ZERO).await?;
-            return Ok(Acquired::Claimed);
+        match written {
+            Ok(done) => Ok(Some(done.rows_affected())),
+            Err(error) if is_lock_not_available(&error) => Ok(None),
+            Err(error) => Err(Error::driver(Operation::Acquire)(error)),
         }
-        // Nobody else's record may expire between the two statements: now() is one and the same.
-        Ok(look_up(tx, claim)
-            .await?
-            .map_or(Acquired::Busy, Acquired::found))
     }
 }
 
-async fn set_lock_timeout(connection: &mut PgConnection, timeout: Duration) -> Result<(), Error> {
-    sqlx::query(LOCK_TIMEOUT)
-        .bind(timeout.as_millis().to_string())
-        .execute(connection)
+/// Sets the bound and returns the one before.
+async fn set_lock_timeout(connection: &mut PgConnection, timeout: &str) -> Result<String, Error> {
+    let (before, _now): (String, String) = sqlx::query_as(LOCK_TIMEOUT)
+        .bind(timeout)
+        .fetch_one(connection)
         .await
         .map_err(Error::driver(Operation::Acquire))?;
-    Ok(())
+    Ok(before)
 }
 
 fn is_lock_not_available(error: &sqlx::Error) -> bool {

@@ -69,11 +69,7 @@ impl Ledger {
     /// Returns every reason not to serve from this database; empty where there is none.
     pub async fn check(&self, allow_unsafe_durability: bool) -> Result<Vec<Refusal>, Error> {
         // No transaction of ours: a standby refuses one that may write, and it is to be named here.
-        let mut connection = self
-            .pool
-            .acquire()
-            .await
-            .map_err(Error::driver(Operation::Begin))?;
+        let mut connection = self.reader().await?;
         let failed = || Error::driver(Operation::Check);
         let server: Server = sqlx::query_as(SERVER)
             .fetch_one(&mut *connection)
@@ -84,6 +80,8 @@ impl Ledger {
             .await
             .map_err(failed())?;
         let schema = migration_status(&mut connection).await?;
+
+        connection.finish();
 
         let mut refusals = Vec::new();
         if server.in_recovery {

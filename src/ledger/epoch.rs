@@ -2,6 +2,7 @@
 
 use super::connection::Ledger;
 use super::error::{Class, Error, Operation};
+use super::reader::Reader;
 use crate::domain::Epoch;
 
 /// The timeline comes from the log's file name, because `pg_control_checkpoint()` still shows the
@@ -31,11 +32,11 @@ struct InRecovery;
 impl Ledger {
     /// Reads the epoch. Fails on a standby.
     pub async fn epoch(&self) -> Result<Epoch, Error> {
-        match self.read_epoch(READ).await {
+        match self.read_epoch(READ).await? {
             Err(sqlx::Error::Database(error))
                 if error.code().is_some_and(|it| NO_TIMELINE.contains(&&*it)) =>
             {
-                self.read_epoch(READ_NUMBER).await
+                self.read_epoch(READ_NUMBER).await?
             }
             other => other,
         }
@@ -60,7 +61,13 @@ impl Ledger {
         Ok(number)
     }
 
-    async fn read_epoch(&self, statement: &'static str) -> sqlx::Result<(i64, Option<String>)> {
-        sqlx::query_as(statement).fetch_one(&self.watch).await
+    async fn read_epoch(
+        &self,
+        statement: &'static str,
+    ) -> Result<sqlx::Result<(i64, Option<String>)>, Error> {
+        let mut reader = Reader::borrow(&self.watch, Operation::Epoch).await?;
+        let read = sqlx::query_as(statement).fetch_one(&mut *reader).await;
+        reader.finish();
+        Ok(read)
     }
 }

@@ -38,6 +38,7 @@ mod error;
 mod lookup;
 mod migrate;
 mod prune;
+mod reader;
 mod tx;
 
 pub use acquire::Acquired;
@@ -46,4 +47,5 @@ pub use complete::{Completed, Completion};
 pub use connection::Ledger;
 pub use error::{Class, Error, Operation};
 pub use migrate::{MigrationStatus, migrate, migration_status};
+pub use reader::Reader;
 pub use tx::Tx;

@@ -5,15 +5,17 @@ use super::error::{Error, Operation};
 
 /// Index: `records_expires_at`. The grace keeps the pruner away from a request that found its
 /// record a moment before it expired. Rows that another pruner holds are skipped.
+/// Materialized: a plan that ran the inner query again for each row would pass the limit.
 const PRUNE: &str = "
-DELETE FROM oncely.records r
-USING (
+WITH expired AS MATERIALIZED (
     SELECT tenant, id FROM oncely.records
     WHERE expires_at < now() - make_interval(secs => $1)
     ORDER BY expires_at
     LIMIT $2
     FOR UPDATE SKIP LOCKED
-) expired
+)
+DELETE FROM oncely.records r
+USING expired
 WHERE r.tenant = expired.tenant AND r.id = expired.id";
 
 impl Ledger {

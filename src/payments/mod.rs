@@ -7,7 +7,6 @@ mod charges;
 mod migrate;
 
 use axum::Router;
-use sqlx::PgPool;
 
 use crate::http::{Options, Policy, Routes, Tokens, not_found};
 use crate::store::Store;
@@ -17,7 +16,6 @@ pub use migrate::{is_migrated, migrate};
 
 /// The API's router: every mutating route with its policy.
 pub fn routes(store: &Store, options: Options, tokens: Tokens) -> Router {
-    let pool: PgPool = store.ledger().pool().clone();
     Routes::new(store.clone(), options)
         .post(
             "/charge",
@@ -28,5 +26,5 @@ pub fn routes(store: &Store, options: Options, tokens: Tokens) -> Router {
         .authenticate(tokens)
         .into_router()
         .fallback(not_found)
-        .with_state(pool)
+        .with_state(store.ledger().clone())
 }

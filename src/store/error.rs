@@ -20,9 +20,12 @@ pub enum Error {
     /// The handler panicked. Nothing happened.
     #[error("the handler panicked: {0}")]
     Panicked(String),
-    /// A bug, a wrong setting, or a record that contradicts itself. Nothing happened.
+    /// A bug or a wrong setting. Nothing happened.
     #[error("the operation can't run")]
     Permanent(#[source] ledger::Error),
+    /// There is a record, so the operation was done, but the record contradicts itself.
+    #[error("the operation's record can't be read")]
+    Corrupt(#[source] ledger::Error),
     /// The handler kept its transaction beyond its own end, so nothing could be committed.
     #[error("the handler's transaction was still in use after the handler had answered")]
     TransactionEscaped,
@@ -37,12 +40,13 @@ impl Error {
         match error.class {
             ledger::Class::Transient => Self::Unavailable(error),
             ledger::Class::Indeterminate => Self::OutcomeUnknown(error),
-            ledger::Class::Corrupt | ledger::Class::Permanent => Self::Permanent(error),
+            ledger::Class::Corrupt => Self::Corrupt(error),
+            ledger::Class::Permanent => Self::Permanent(error),
         }
     }
 
     /// Takes the message out of a panic.
-    pub(super) fn from_panic(panic: &(dyn Any + Send)) -> Self {
+    pub(crate) fn from_panic(panic: &(dyn Any + Send)) -> Self {
         let text = panic
             .downcast_ref::<&str>()
             .map(|it| (*it).to_owned())

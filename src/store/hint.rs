@@ -28,9 +28,9 @@ pub(super) enum Hint {
     Decided(Decision),
     /// The ledger is asked.
     AskLedger {
-        /// Whether a latch names another request. Should the ledger then say that somebody is
-        /// working on the key, it is that other request: 422 and not 409.
-        is_latched_for_another: bool,
+        /// A latch that names another request. Should the ledger then say that somebody is working
+        /// on the key, it is that other request: 422 and not 409.
+        foreign: Option<Envelope<Latch>>,
     },
 }
 
@@ -41,9 +41,17 @@ pub(super) enum Hint {
 /// ahead is never fresh. A latch of another request decides nothing alone, because it may be that
 /// other request which is the mistaken one: the ledger may hold the record of ours.
 pub(super) fn judge(claim: &Claim, held: Envelope, known: Knowledge) -> Hint {
+    let (epoch, fingerprint) = (held.epoch, held.fingerprint);
     match held.content {
-        Content::Latch(latch) => judge_latch(&latch, claim.compare(&held.fingerprint), known),
-        Content::Completed(_) if known.epoch != Some(held.epoch) => Hint::ASK,
+        Content::Latch(content) => {
+            let latch = Envelope {
+                epoch,
+                fingerprint,
+                content,
+            };
+            judge_latch(latch, claim.compare(&fingerprint), known)
+        }
+        Content::Completed(_) if known.epoch != Some(epoch) => Hint::ASK,
         Content::Completed(Completed {
             stored,
             completed_at,
@@ -55,7 +63,7 @@ pub(super) fn judge(claim: &Claim, held: Envelope, known: Knowledge) -> Hint {
                 expires_at,
             };
             let record = Record {
-                fingerprint: Some(held.fingerprint),
+                fingerprint: Some(fingerprint),
                 state,
             };
             match decide(claim, Some(record), known.now) {
@@ -70,8 +78,8 @@ pub(super) fn judge(claim: &Claim, held: Envelope, known: Knowledge) -> Hint {
     }
 }
 
-fn judge_latch(latch: &Latch, verdict: Verdict, known: Knowledge) -> Hint {
-    let age = Duration::try_from(known.now - latch.started_at);
+fn judge_latch(latch: Envelope<Latch>, verdict: Verdict, known: Knowledge) -> Hint {
+    let age = Duration::try_from(known.now - latch.content.started_at);
     let is_fresh = age.is_ok_and(|it| it <= known.trust_window);
     match verdict {
         Verdict::Same if is_fresh => Hint::Decided(Decision::InFlight {
@@ -79,16 +87,14 @@ fn judge_latch(latch: &Latch, verdict: Verdict, known: Knowledge) -> Hint {
         }),
         Verdict::Same | Verdict::Unknown => Hint::ASK,
         Verdict::Different => Hint::AskLedger {
-            is_latched_for_another: true,
+            foreign: Some(latch),
         },
     }
 }
 
 impl Hint {
     /// The ledger is asked, and Redis has nothing to add.
-    pub(super) const ASK: Self = Self::AskLedger {
-        is_latched_for_another: false,
-    };
+    pub(super) const ASK: Self = Self::AskLedger { foreign: None };
 }
 
 #[cfg(test)]
@@ -193,12 +199,7 @@ mod tests {
             latch(&claim(b"b"), time::Duration::ZERO),
             KNOWN,
         );
-        assert_eq!(
-            hint,
-            Hint::AskLedger {
-                is_latched_for_another: true
-            }
-        );
+        assert!(matches!(hint, Hint::AskLedger { foreign: Some(_) }));
     }
 
     #[test]

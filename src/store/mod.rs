@@ -2,7 +2,7 @@
 //!
 //! # Overview
 //!
-//! A transactional operation goes through these steps; each has a fail point of the same name.
+//! A transactional operation goes through these steps; between each two there is a fail point.
 //!
 //! ```text
 //!   latch     Redis    SET key latch NX GET PX     held? a completed answer replays, a fresh
@@ -17,13 +17,15 @@
 //!
 //! # Authority
 //!
-//! The ledger's primary key. Redis may lose, keep, repeat or invent anything, and can only make
-//! an answer slower, or say 409 for a moment where a replay was due.
+//! The ledger's primary key. Redis may lose, keep or repeat anything, and can only make an answer
+//! slower, or say 409 for a moment where a replay was due. It is trusted not to forge: whoever can
+//! write into it can make up a replay, so give it an ACL user of its own.
 //!
 //! # Whose clock
 //!
-//! The database's for everything stored. This machine's only judges whether a latch is fresh
-//! enough to be believed without asking; a wrong clock asks more often.
+//! The database's for everything stored. This machine's judges two things: whether a latch is
+//! fresh enough to be believed without asking, where a wrong clock asks more often; and whether a
+//! hot answer has expired, which Redis' own clock judges too.
 //!
 //! # Concurrency
 //!
@@ -45,6 +47,7 @@
 //! `docs/guarantees.md`.
 
 mod connect;
+mod detached;
 mod epoch;
 mod error;
 mod hint;

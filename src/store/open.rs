@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config;
 use crate::failpoint::FailPoints;
 use crate::hot::{self, Hot};
-use crate::ledger::{self, Ledger};
+use crate::ledger::Ledger;
 use crate::shutdown::Tasks;
 
 use super::epoch::EpochWatch;
@@ -51,7 +51,7 @@ impl Store {
         let epoch = EpochWatch::new(ledger_settings.epoch_max_age);
         epoch.confirm(&ledger).await;
         epoch.start(ledger.clone(), ledger_settings.epoch_interval, &tasks);
-        prune::start(ledger.clone(), ledger_settings.prune_interval, &tasks);
+        prune::start(ledger.clone(), &ledger_settings, &tasks);
         let inner = Inner {
             hot,
             ledger,
@@ -83,13 +83,5 @@ impl Store {
             ledger_is_up: self.inner.epoch.confirmed_within(max_age).is_some(),
             hot: self.inner.hot.status(),
         }
-    }
-
-    /// Reasons not to serve from this ledger; empty where there is none.
-    pub async fn check(
-        &self,
-        allow_unsafe_durability: bool,
-    ) -> Result<Vec<ledger::Refusal>, ledger::Error> {
-        self.inner.ledger.check(allow_unsafe_durability).await
     }
 }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use tokio::time::timeout;
+
+use crate::config;
 use crate::ledger::Ledger;
 use crate::shutdown::Tasks;
 
@@ -9,33 +12,39 @@ use crate::shutdown::Tasks;
 const BREATH: Duration = Duration::from_millis(100);
 
 /// Prunes every `interval`, batch after batch until one is not full.
-pub(super) fn start(ledger: Ledger, interval: Duration, tasks: &Tasks) {
+pub(super) fn start(ledger: Ledger, settings: &config::Ledger, tasks: &Tasks) {
+    let (interval, patience) = (settings.prune_interval, settings.operation_timeout);
     tasks.spawn_loop(async move {
         let mut ticks = tokio::time::interval(interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            sweep(&ledger).await;
+            sweep(&ledger, patience).await;
         }
     });
 }
 
-async fn sweep(ledger: &Ledger) {
+/// A batch that takes longer than `patience` waits for a host that is gone.
+async fn sweep(ledger: &Ledger, patience: Duration) {
     let mut n_deleted = 0;
     loop {
-        match ledger.prune().await {
-            Ok((n, is_full)) => {
+        match timeout(patience, ledger.prune()).await {
+            Ok(Ok((n, is_full))) => {
                 n_deleted += n;
                 if !is_full {
                     break;
                 }
                 tokio::time::sleep(BREATH).await;
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "pruning stopped early"
                 );
+                break;
+            }
+            Err(_elapsed) => {
+                tracing::warn!("pruning stopped early: the ledger took too long");
                 break;
             }
         }

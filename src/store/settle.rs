@@ -1,7 +1,6 @@
 //! The ledger's part of a transactional operation: claim, work, store the answer, commit.
 
 use std::any::Any;
-use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
@@ -26,10 +25,10 @@ pub(super) struct Attempt {
     /// the old history the new history's epoch.
     pub(super) epoch: Option<Epoch>,
     pub(super) deadline: Instant,
-    /// Whether our latch is in Redis.
+    /// Whether our latch is in Redis, or may be.
     pub(super) is_latched: bool,
-    /// Whether a latch in Redis names another request under this key.
-    pub(super) is_latched_for_another: bool,
+    /// A latch in Redis that names another request under this key.
+    pub(super) foreign: Option<Envelope<Latch>>,
 }
 
 /// What the ledger's part came to.
@@ -38,36 +37,49 @@ pub(super) enum Settled<T> {
     Committed(T, Box<Record>),
     /// Nothing was kept.
     NotKept(T),
-    /// A record was there, or somebody is working on it.
-    Decided(Decision, Option<Box<Record>>),
+    /// There was nothing to run.
+    Known(Known),
 }
 
-/// Our record, or what somebody else committed first.
-type Committed = Result<Box<Record>, (Decision, Option<Box<Record>>)>;
+/// A request that does not run: what it comes to, and the record that says so, where there is one.
+pub(super) struct Known {
+    pub(super) decision: Decision,
+    pub(super) record: Option<Box<Record>>,
+}
 
 /// What looking at the ledger came to.
 enum Claimed {
     /// The key is ours within this transaction.
     New(Tx),
-    /// It is not; the record, where there is one, is worth publishing.
-    Decided(Decision, Option<Box<Record>>),
+    /// It is not.
+    Known(Known),
 }
 
-impl Claimed {
+/// What committing came to.
+enum Ended {
+    Committed(Box<Record>),
+    /// Somebody else committed first.
+    Known(Known),
+}
+
+impl Known {
     fn in_flight() -> Self {
-        Self::Decided(
-            Decision::InFlight {
-                retry_after: RETRY_AFTER,
-            },
-            None,
-        )
+        let decision = Decision::InFlight {
+            retry_after: RETRY_AFTER,
+        };
+        Self {
+            decision,
+            record: None,
+        }
     }
 
-    fn known(claim: &Claim, record: Box<Record>) -> Self {
+    fn of(claim: &Claim, record: Record) -> Self {
         // The ledger has left out what its own clock calls expired.
         let unexpired = OffsetDateTime::UNIX_EPOCH;
-        let decision = decide(claim, Some((*record).clone()), unexpired);
-        Self::Decided(decision, Some(record))
+        Self {
+            decision: decide(claim, Some(record.clone()), unexpired),
+            record: Some(Box::new(record)),
+        }
     }
 }
 
@@ -83,11 +95,15 @@ impl Inner {
         W: FnOnce(Tx) -> F + Send,
         F: Future<Output = Finished<T>> + Send,
     {
-        let claimed = timeout_at(attempt.deadline, self.claim(attempt)).await;
-        let tx = match claimed.map_err(|_elapsed| Error::TimedOut)?? {
+        let tx = match self.claim_in_time(attempt).await? {
             Claimed::New(tx) => tx,
-            Claimed::Decided(decision, record) => return Ok(Settled::Decided(decision, record)),
+            Claimed::Known(known) => return Ok(Settled::Known(known)),
         };
+        if let Some(foreign) = &attempt.foreign {
+            // Nobody works on the key but us, so that latch is a leftover: left alone, it would
+            // make mismatches of our own duplicates.
+            drop(self.hot.release(&attempt.claim.identity, foreign).await);
+        }
         let worked = timeout_at(attempt.deadline, catch_panic(async { work(tx).await })).await;
         let finished = worked
             .map_err(|_elapsed| Error::TimedOut)?
@@ -96,21 +112,29 @@ impl Inner {
         let tx = finished.tx.ok_or(Error::TransactionEscaped)?;
         let (tx, stored) = match finished.keep {
             Keep::EffectsAndAnswer(stored) => (tx, stored),
-            Keep::Answer(stored) => match self.without_effects(attempt, tx).await? {
-                Claimed::New(tx) => (tx, stored),
-                Claimed::Decided(decision, record) => {
-                    return Ok(Settled::Decided(decision, record));
+            Keep::Answer(stored) => {
+                // Between the roll-back and the new claim somebody else may be first: then theirs
+                // is the answer.
+                self.roll_back(tx).await;
+                match self.claim_in_time(attempt).await? {
+                    Claimed::New(tx) => (tx, stored),
+                    Claimed::Known(known) => return Ok(Settled::Known(known)),
                 }
-            },
+            }
             Keep::Nothing => {
                 self.roll_back(tx).await;
                 return Ok(Settled::NotKept(finished.value));
             }
         };
-        match self.commit(attempt, tx, stored).await? {
-            Ok(record) => Ok(Settled::Committed(finished.value, record)),
-            Err((decision, record)) => Ok(Settled::Decided(decision, record)),
-        }
+        Ok(match self.commit(attempt, tx, stored).await? {
+            Ended::Committed(record) => Settled::Committed(finished.value, record),
+            Ended::Known(known) => Settled::Known(known),
+        })
+    }
+
+    async fn claim_in_time(&self, attempt: &Attempt) -> Result<Claimed, Error> {
+        let claimed = timeout_at(attempt.deadline, self.claim(attempt)).await;
+        claimed.map_err(|_elapsed| Error::TimedOut)?
     }
 
     /// Begins, locks and looks up.
@@ -118,58 +142,43 @@ impl Inner {
         let mut tx = self.ledger.begin().await.map_err(Error::from_ledger)?;
         self.points.reach("store.transactional.after_begin").await?;
         let acquired = self.ledger.acquire(&mut tx, &attempt.claim).await;
-        let record = match acquired.map_err(Error::from_ledger)? {
-            Acquired::Claimed => None,
-            Acquired::Found(record) => Some(record),
-            Acquired::Busy => {
-                let decided = self.busy(attempt, &mut tx).await;
-                self.roll_back(tx).await;
-                return decided;
-            }
-        };
+        let acquired = acquired.map_err(Error::from_ledger)?;
         self.points
             .reach("store.transactional.after_acquire")
             .await?;
-        let Some(record) = record else {
-            return Ok(Claimed::New(tx));
-        };
-        self.roll_back(tx).await;
-        Ok(Claimed::known(&attempt.claim, record))
+        match acquired {
+            Acquired::Claimed => Ok(Claimed::New(tx)),
+            Acquired::Found(record) => {
+                self.roll_back(tx).await;
+                Ok(Claimed::Known(Known::of(&attempt.claim, *record)))
+            }
+            Acquired::Busy => {
+                // Where a lock time-out said it, the transaction takes no further statement.
+                self.roll_back(tx).await;
+                self.busy(attempt).await.map(Claimed::Known)
+            }
+        }
     }
 
     /// Another transaction works on the key. What it was asked for is visible to nobody but
     /// Redis; where Redis says that it was another request, this one is a mismatch, unless the
     /// ledger has a record and so the last word.
-    async fn busy(&self, attempt: &Attempt, tx: &mut Tx) -> Result<Claimed, Error> {
-        if !attempt.is_latched_for_another {
-            return Ok(Claimed::in_flight());
+    async fn busy(&self, attempt: &Attempt) -> Result<Known, Error> {
+        if attempt.foreign.is_none() {
+            return Ok(Known::in_flight());
         }
-        match self
-            .ledger
-            .look_up_in(tx, &attempt.claim)
-            .await
-            .map_err(Error::from_ledger)?
-        {
-            Some(record) => Ok(Claimed::known(&attempt.claim, Box::new(record))),
-            None => Ok(Claimed::Decided(Decision::Mismatch, None)),
-        }
+        let found = self.ledger.look_up(&attempt.claim).await;
+        Ok(match found.map_err(Error::from_ledger)? {
+            Some(record) => Known::of(&attempt.claim, record),
+            None => Known {
+                decision: Decision::Mismatch,
+                record: None,
+            },
+        })
     }
 
-    /// Rolls back what the handler wrote and claims the key again, to keep the answer alone. In
-    /// between, somebody else may have been first: then their answer is the answer.
-    async fn without_effects(&self, attempt: &Attempt, tx: Tx) -> Result<Claimed, Error> {
-        self.roll_back(tx).await;
-        let claimed = timeout_at(attempt.deadline, self.claim(attempt)).await;
-        claimed.map_err(|_elapsed| Error::TimedOut)?
-    }
-
-    /// Stores the answer and commits. The inner `Err` is what somebody else committed first.
-    async fn commit(
-        &self,
-        attempt: &Attempt,
-        mut tx: Tx,
-        stored: Stored,
-    ) -> Result<Committed, Error> {
+    /// Stores the answer and commits.
+    async fn commit(&self, attempt: &Attempt, mut tx: Tx, stored: Stored) -> Result<Ended, Error> {
         let completing = self.ledger.complete(&mut tx, &attempt.claim, &stored);
         let completion = timeout_at(attempt.deadline, completing).await;
         let completion = completion.map_err(|_elapsed| Error::TimedOut)?;
@@ -177,7 +186,7 @@ impl Inner {
             Completion::Stored(completed) => completed,
             Completion::Lost => {
                 self.roll_back(tx).await;
-                return self.lost_race(attempt).await.map(Err);
+                return self.lost_race(attempt).await.map(Ended::Known);
             }
         };
         self.points
@@ -186,18 +195,18 @@ impl Inner {
         // Past the deadline, a COMMIT under way is given the time of one more statement: what it
         // came to is worth knowing.
         let patience = attempt.deadline + self.ledger_settings.statement_timeout;
-        let result = match timeout_at(patience, self.ledger.commit(tx)).await {
+        let mut result = match timeout_at(patience, self.ledger.commit(tx)).await {
             Ok(result) => result,
             Err(elapsed) => Err(ledger::Error::commit_unanswered(elapsed)),
         };
-        if let Err(error) = result {
-            return self.after_failed_commit(attempt, error).await;
-        }
         if let Err(injected) = self.points.reach("store.transactional.after_commit").await {
-            let error = ledger::Error::commit_unanswered(injected);
-            return self.after_failed_commit(attempt, error).await;
+            result = Err(ledger::Error::commit_unanswered(injected));
         }
-        Ok(Ok(Box::new(Record {
+        if let Err(error) = result {
+            let known = self.after_failed_commit(attempt, error).await?;
+            return Ok(Ended::Known(known));
+        }
+        Ok(Ended::Committed(Box::new(Record {
             fingerprint: Some(attempt.claim.fingerprint),
             state: State::Completed {
                 stored,
@@ -213,36 +222,32 @@ impl Inner {
         &self,
         attempt: &Attempt,
         error: ledger::Error,
-    ) -> Result<Committed, Error> {
+    ) -> Result<Known, Error> {
         if error.class != ledger::Class::Indeterminate {
             return Err(Error::from_ledger(error));
         }
-        let patience = Instant::now() + self.ledger_settings.acquire_timeout;
-        match timeout_at(patience, self.ledger.look_up(&attempt.claim)).await {
-            Ok(Ok(Some(record))) => match Claimed::known(&attempt.claim, Box::new(record)) {
-                Claimed::Decided(decision, record) => Ok(Err((decision, record))),
-                Claimed::New(_) => Err(Error::OutcomeUnknown(error)),
-            },
-            Ok(Ok(None) | Err(_)) | Err(_) => Err(Error::OutcomeUnknown(error)),
+        match self.look_up_again(attempt).await {
+            Ok(Some(record)) => Ok(Known::of(&attempt.claim, record)),
+            Ok(None) | Err(_) => Err(Error::OutcomeUnknown(error)),
         }
     }
 
-    /// Another transaction stored a record for this key while ours ran.
-    async fn lost_race(&self, attempt: &Attempt) -> Result<(Decision, Option<Box<Record>>), Error> {
-        let found = timeout_at(attempt.deadline, self.ledger.look_up(&attempt.claim)).await;
-        let found = found
-            .map_err(|_elapsed| Error::TimedOut)?
-            .map_err(Error::from_ledger)?;
-        // Gone again already: it expired, or it was a claim that was rolled back.
-        let found = found.map(|it| Claimed::known(&attempt.claim, Box::new(it)));
-        match found.unwrap_or_else(Claimed::in_flight) {
-            Claimed::Decided(decision, record) => Ok((decision, record)),
-            Claimed::New(_) => Ok((
-                Decision::InFlight {
-                    retry_after: RETRY_AFTER,
-                },
-                None,
-            )),
+    /// Another transaction stored a record for this key while ours ran. That much is certain, so
+    /// whatever goes wrong from here on must not say that nothing was done.
+    async fn lost_race(&self, attempt: &Attempt) -> Result<Known, Error> {
+        match self.look_up_again(attempt).await {
+            Ok(Some(record)) => Ok(Known::of(&attempt.claim, record)),
+            // It has expired since, or it was a claim that was rolled back.
+            Ok(None) => Ok(Known::in_flight()),
+            Err(error) => Err(Error::OutcomeUnknown(error)),
+        }
+    }
+
+    async fn look_up_again(&self, attempt: &Attempt) -> Result<Option<Record>, ledger::Error> {
+        let patience = Instant::now() + self.ledger_settings.acquire_timeout;
+        match timeout_at(patience, self.ledger.look_up(&attempt.claim)).await {
+            Ok(found) => found,
+            Err(elapsed) => Err(ledger::Error::commit_unanswered(elapsed)),
         }
     }
 
@@ -262,14 +267,4 @@ impl Inner {
 /// Turns a panic of `work` into a value, so that its latch can be released.
 pub(super) async fn catch_panic<F: Future>(work: F) -> Result<F::Output, Box<dyn Any + Send>> {
     AssertUnwindSafe(work).catch_unwind().await
-}
-
-impl<T> fmt::Debug for Settled<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Committed(..) => "Committed",
-            Self::NotKept(_) => "NotKept",
-            Self::Decided(..) => "Decided",
-        })
-    }
 }

@@ -53,29 +53,31 @@ impl Store {
     /// Runs `work` for `claim`, unless its key says otherwise.
     ///
     /// `work` gets the transaction that its effects belong into, and returns it. It runs at most
-    /// once, and its effects are committed together with its answer or not at all.
+    /// once, and its effects are committed together with its answer or not at all. `observe` is
+    /// shown the end, also where the caller is gone by then.
     ///
     /// # Cancellation
     ///
     /// Dropping the returned future stops nothing: the work ends in a task of its own, bounded by
     /// `ledger.operation_timeout`, and its answer is there for the retry.
-    pub async fn transactional<T, W, F>(&self, claim: Claim, work: W) -> Result<Outcome<T>, Error>
+    pub async fn transactional<T, W, F>(
+        &self,
+        claim: Claim,
+        work: W,
+        observe: impl FnOnce(&Result<Outcome<T>, Error>) + Send + 'static,
+    ) -> Result<Outcome<T>, Error>
     where
         T: Send + 'static,
         W: FnOnce(Tx) -> F + Send + 'static,
         F: Future<Output = Finished<T>> + Send,
     {
         let inner = Arc::clone(&self.inner);
-        let task = self
-            .inner
-            .tasks
-            .spawn(async move { inner.run(claim, work).await });
-        match task.await {
-            Ok(result) => result,
-            Err(error) => Err(error
-                .try_into_panic()
-                .map_or(Error::TimedOut, |panic| Error::from_panic(&*panic))),
-        }
+        self.detached(async move {
+            let ended = inner.run(claim, work).await;
+            observe(&ended);
+            ended
+        })
+        .await
     }
 }
 
@@ -93,24 +95,24 @@ impl Inner {
         match self.latch(&attempt).await {
             Latching::Latched => attempt.is_latched = true,
             Latching::Hint(Hint::Decided(decision)) => return Ok(Outcome::Decided(decision)),
-            Latching::Hint(Hint::AskLedger {
-                is_latched_for_another,
-            }) => {
-                attempt.is_latched_for_another = is_latched_for_another;
-            }
+            Latching::Hint(Hint::AskLedger { foreign }) => attempt.foreign = foreign,
         }
         let settled = match self.points.reach("store.transactional.after_latch").await {
             Ok(()) => self.settle(&attempt, work).await,
             Err(injected) => Err(injected.into()),
         };
         let record = match &settled {
-            Ok(Settled::Committed(_, record) | Settled::Decided(_, Some(record))) => Some(record),
-            Ok(Settled::Decided(_, None) | Settled::NotKept(_)) | Err(_) => None,
+            Ok(Settled::Committed(_, record)) => Some(record),
+            Ok(Settled::Known(known)) => known.record.as_ref(),
+            Ok(Settled::NotKept(_)) | Err(_) => None,
         };
         let is_published = match record {
             Some(record) => self.publish(&attempt, record).await,
             None => false,
         };
+        // What is committed stays committed, whatever a test makes fail here.
+        let after = self.points.reach("store.transactional.after_publish");
+        after.await.ok();
         if attempt.is_latched && !is_published {
             // Without Redis, the latch ends by its own expiry.
             drop(
@@ -122,7 +124,7 @@ impl Inner {
         settled.map(|it| match it {
             Settled::Committed(value, _) => Outcome::Executed(value),
             Settled::NotKept(value) => Outcome::NotKept(value),
-            Settled::Decided(decision, _) => Outcome::Decided(decision),
+            Settled::Known(known) => Outcome::Decided(known.decision),
         })
     }
 
@@ -150,7 +152,7 @@ impl Inner {
             epoch,
             deadline,
             is_latched: false,
-            is_latched_for_another: false,
+            foreign: None,
         }
     }
 

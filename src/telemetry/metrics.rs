@@ -19,7 +19,8 @@ const LEDGER_UP: &str = "oncely_ledger_up";
 const CONNECTIONS: &str = "oncely_ledger_connections";
 
 /// The codes of [`REFUSED`].
-const REFUSALS: [&str; 5] = [
+const REFUSALS: [&str; 6] = [
+    "body-incomplete",
     "key-missing",
     "key-invalid",
     "body-invalid",
@@ -42,6 +43,8 @@ pub enum Label {
     Mismatch,
     /// 409, done, but its answer can't be given.
     NotReplayable,
+    /// 503, there is a record that this process can't compare.
+    Unverifiable,
     /// 503, nothing was done.
     Unavailable,
     /// 503, nobody knows.
@@ -51,19 +54,21 @@ pub enum Label {
 }
 
 impl Label {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::New,
         Self::NotKept,
         Self::Replayed,
         Self::InFlight,
         Self::Mismatch,
         Self::NotReplayable,
+        Self::Unverifiable,
         Self::Unavailable,
         Self::OutcomeUnknown,
         Self::Failed,
     ];
 
-    const fn as_str(self) -> &'static str {
+    /// The label's value.
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::New => "new",
             Self::NotKept => "not_kept",
@@ -71,6 +76,7 @@ impl Label {
             Self::InFlight => "in_flight",
             Self::Mismatch => "mismatch",
             Self::NotReplayable => "not_replayable",
+            Self::Unverifiable => "unverifiable",
             Self::Unavailable => "unavailable",
             Self::OutcomeUnknown => "outcome_unknown",
             Self::Failed => "failed",

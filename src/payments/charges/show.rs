@@ -4,11 +4,11 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use sqlx::PgPool;
 
 use super::charge::{Charge, is_text};
 use crate::domain::Tenant;
 use crate::http::{Code, Problem};
+use crate::ledger::Ledger;
 
 const SELECT: &str = "
 SELECT id, amount, currency, source, sku, quantity, status, created_at
@@ -17,7 +17,7 @@ WHERE tenant = $1 AND id = $2";
 
 /// Shows one charge, 404 where the tenant has none of this id.
 pub(crate) async fn show(
-    State(pool): State<PgPool>,
+    State(ledger): State<Ledger>,
     Extension(tenant): Extension<Tenant>,
     path: Result<Path<String>, PathRejection>,
 ) -> Response {
@@ -25,19 +25,29 @@ pub(crate) async fn show(
     let Some(Path(id)) = path.ok().filter(|it| is_text(it)) else {
         return no_such_charge();
     };
-    let found: sqlx::Result<Option<Charge>> = sqlx::query_as(SELECT)
-        .bind(tenant.as_str())
-        .bind(id)
-        .fetch_optional(&pool)
-        .await;
-    match found {
+    match find(&ledger, &tenant, &id).await {
         Ok(Some(charge)) => Json(charge).into_response(),
         Ok(None) => no_such_charge(),
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "read a charge");
+            tracing::warn!(error = &*error as &dyn std::error::Error, "read a charge");
             Problem::new(Code::StoreUnavailable, "Ask again after Retry-After.").into_response()
         }
     }
+}
+
+async fn find(
+    ledger: &Ledger,
+    tenant: &Tenant,
+    id: &str,
+) -> Result<Option<Charge>, Box<dyn std::error::Error + Send + Sync>> {
+    let mut reader = ledger.reader().await?;
+    let found = sqlx::query_as(SELECT)
+        .bind(tenant.as_str())
+        .bind(id)
+        .fetch_optional(&mut *reader)
+        .await?;
+    reader.finish();
+    Ok(found)
 }
 
 fn no_such_charge() -> Response {
