@@ -168,13 +168,18 @@ impl Code {
             Self::KeyMissing
             | Self::KeyInvalid
             | Self::BodyInvalid
-            | Self::Unauthorized
             | Self::NotFound
             | Self::MethodNotAllowed
             | Self::BodyTooLarge => Advice {
                 retryable: false,
                 retry_same_key: false,
                 safe_new_key: true,
+            },
+            // Not as it is; but with a credential again, an earlier attempt's key still counts.
+            Self::Unauthorized => Advice {
+                retryable: false,
+                retry_same_key: true,
+                safe_new_key: false,
             },
             // Answered for good: the same key repeats it, a new key is a new attempt to pay.
             Self::CardDeclined => Advice {
@@ -199,10 +204,12 @@ impl Code {
                 retry_same_key: true,
                 safe_new_key: false,
             },
+            // This attempt did nothing. An earlier one under the same key may have: a store that
+            // can't be asked does not know.
             Self::StoreUnavailable | Self::Internal => Advice {
                 retryable: true,
                 retry_same_key: true,
-                safe_new_key: true,
+                safe_new_key: false,
             },
         }
     }

@@ -6,6 +6,7 @@ mod config;
 mod conformance;
 mod harness;
 mod hot;
+mod http;
 mod testkit;
 mod tidy;
 mod words;

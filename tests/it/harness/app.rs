@@ -64,9 +64,10 @@ impl App {
             Some(url) => (None, url.clone()),
         };
         let mut config = recipe.config;
-        let key_prefix = key_prefix();
+        let key_prefix = recipe.key_prefix.unwrap_or_else(key_prefix);
         config.hot.key_prefix.clone_from(&key_prefix);
-        for (tenant, token) in TOKENS {
+        let tokens = TOKENS.into_iter();
+        for (tenant, token) in tokens.filter(|it| recipe.revoked_token != Some(it.1)) {
             config.auth.allow(Tenant::new(tenant).unwrap(), token);
         }
         let (tasks, points) = (Tasks::default(), FailPoints::default());
