@@ -16,7 +16,7 @@ use crate::store::{Error, Outcome};
 use crate::telemetry::metrics::{self, Label};
 
 const NOTHING_HAPPENED: &str =
-    "Nothing was done. Send the same request again, with the same key, after Retry-After.";
+    "This attempt did nothing. Send the same request again, with the same key, after Retry-After.";
 
 const NOBODY_KNOWS: &str = "The operation may or may not have been done. Send the same request \
      again, with the same key: it will be answered truthfully, and never be done twice.";

@@ -80,7 +80,7 @@ struct Document<'a> {
     safe_new_key: bool,
 }
 
-/// How long to wait after a 503: long enough for a fail-over to make progress.
+/// How long to wait after a 500 or 503: long enough for a fail-over to make progress.
 const UNAVAILABLE_WAIT: Duration = Duration::from_secs(2);
 
 /// How long to wait after a 409 whose sender knows no better.
@@ -218,7 +218,9 @@ impl Code {
     const fn retry_after(self) -> Option<Duration> {
         match self {
             Self::InFlight => Some(IN_FLIGHT_WAIT),
-            Self::StoreUnavailable | Self::OutcomeUnknown => Some(UNAVAILABLE_WAIT),
+            Self::Internal | Self::StoreUnavailable | Self::OutcomeUnknown => {
+                Some(UNAVAILABLE_WAIT)
+            }
             Self::KeyMissing
             | Self::KeyInvalid
             | Self::BodyInvalid
@@ -228,8 +230,7 @@ impl Code {
             | Self::MethodNotAllowed
             | Self::ResponseNotReplayable
             | Self::BodyTooLarge
-            | Self::KeyReused
-            | Self::Internal => None,
+            | Self::KeyReused => None,
         }
     }
 

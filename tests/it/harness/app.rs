@@ -88,10 +88,10 @@ impl App {
         let (hot, ledger) = ((hot, config.hot.clone()), (ledger, config.ledger.clone()));
         let store = Store::open(hot, ledger, tasks.clone(), points.clone()).await;
         let options = Options::new(&config.http, &config.idempotency).unwrap();
-        let router = routes(&store, options, Tokens::new(&config.auth));
+        let service = routes(&store, options, Tokens::new(&config.auth));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        tasks.spawn_loop(async move { axum::serve(listener, router).await.unwrap() });
+        tasks.spawn_loop(async move { axum::serve(listener, service).await.unwrap() });
         Self {
             store,
             points,

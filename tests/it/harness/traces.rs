@@ -10,9 +10,8 @@ use super::App;
 /// A stored answer as it lies in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub(crate) struct StoredRow {
-    pub(crate) response_status: i16,
-    pub(crate) response_headers: Option<Vec<u8>>,
-    pub(crate) response_body: Option<Vec<u8>>,
+    pub(crate) headers: Option<Vec<u8>>,
+    pub(crate) body: Option<Vec<u8>>,
 }
 
 impl App {
@@ -43,7 +42,7 @@ impl App {
     pub(crate) async fn stored_rows(&self) -> Vec<StoredRow> {
         let mut connection = PgConnection::connect(&self.database_url).await.unwrap();
         let rows = sqlx::query_as(
-            "SELECT response_status, response_headers, response_body FROM oncely.records \
+            "SELECT response_headers AS headers, response_body AS body FROM oncely.records \
              ORDER BY created_at",
         )
         .fetch_all(&mut connection)

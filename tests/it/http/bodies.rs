@@ -166,82 +166,82 @@ fn a_body_without_its_type_is_refused_with_what_to_do() {
     });
 }
 
+/// Wrong charges, each with the member that is to be named.
+const WRONG: [(&str, &str); 19] = [
+    ("amount", r#"{"currency": "USD", "source": "tok_visa"}"#),
+    (
+        "amount",
+        r#"{"amount": 0, "currency": "USD", "source": "tok_visa"}"#,
+    ),
+    (
+        "amount",
+        r#"{"amount": -4200, "currency": "USD", "source": "tok_visa"}"#,
+    ),
+    (
+        "amount",
+        r#"{"amount": 42.5, "currency": "USD", "source": "tok_visa"}"#,
+    ),
+    (
+        "amount",
+        r#"{"amount": "4200", "currency": "USD", "source": "tok_visa"}"#,
+    ),
+    (
+        "amount",
+        r#"{"amount": 9223372036854775808, "currency": "USD", "source": "tok_visa"}"#,
+    ),
+    (
+        "amount",
+        r#"{"amount": null, "currency": "USD", "source": "tok_visa"}"#,
+    ),
+    ("currency", r#"{"amount": 4200, "source": "tok_visa"}"#),
+    (
+        "currency",
+        r#"{"amount": 4200, "currency": "usd", "source": "tok_visa"}"#,
+    ),
+    (
+        "currency",
+        r#"{"amount": 4200, "currency": "USDT", "source": "tok_visa"}"#,
+    ),
+    (
+        "currency",
+        r#"{"amount": 4200, "currency": 840, "source": "tok_visa"}"#,
+    ),
+    ("source", r#"{"amount": 4200, "currency": "USD"}"#),
+    (
+        "source",
+        r#"{"amount": 4200, "currency": "USD", "source": ""}"#,
+    ),
+    (
+        "source",
+        r#"{"amount": 4200, "currency": "USD", "source": "a\u0000b"}"#,
+    ),
+    (
+        "source",
+        r#"{"amount": 4200, "currency": "USD", "source": ["tok_visa"]}"#,
+    ),
+    (
+        "sku",
+        r#"{"amount": 4200, "currency": "USD", "source": "tok_visa", "sku": ""}"#,
+    ),
+    (
+        "sku",
+        r#"{"amount": 4200, "currency": "USD", "source": "tok_visa", "sku": 1}"#,
+    ),
+    (
+        "quantity",
+        r#"{"amount": 4200, "currency": "USD", "source": "tok_visa", "quantity": 0}"#,
+    ),
+    (
+        "quantity",
+        r#"{"amount": 4200, "currency": "USD", "source": "tok_visa", "quantity": "1"}"#,
+    ),
+];
+
 #[test]
 fn each_wrong_member_of_a_charge_is_named_and_burns_no_key() {
     run(async {
         let app = App::start().await;
-        for (nr, (member, body)) in [
-            ("amount", r#"{"currency": "USD", "source": "tok_visa"}"#),
-            (
-                "amount",
-                r#"{"amount": 0, "currency": "USD", "source": "tok_visa"}"#,
-            ),
-            (
-                "amount",
-                r#"{"amount": -4200, "currency": "USD", "source": "tok_visa"}"#,
-            ),
-            (
-                "amount",
-                r#"{"amount": 42.5, "currency": "USD", "source": "tok_visa"}"#,
-            ),
-            (
-                "amount",
-                r#"{"amount": "4200", "currency": "USD", "source": "tok_visa"}"#,
-            ),
-            (
-                "amount",
-                r#"{"amount": 9223372036854775808, "currency": "USD", "source": "tok_visa"}"#,
-            ),
-            (
-                "amount",
-                r#"{"amount": null, "currency": "USD", "source": "tok_visa"}"#,
-            ),
-            ("currency", r#"{"amount": 4200, "source": "tok_visa"}"#),
-            (
-                "currency",
-                r#"{"amount": 4200, "currency": "usd", "source": "tok_visa"}"#,
-            ),
-            (
-                "currency",
-                r#"{"amount": 4200, "currency": "USDT", "source": "tok_visa"}"#,
-            ),
-            (
-                "currency",
-                r#"{"amount": 4200, "currency": 840, "source": "tok_visa"}"#,
-            ),
-            ("source", r#"{"amount": 4200, "currency": "USD"}"#),
-            (
-                "source",
-                r#"{"amount": 4200, "currency": "USD", "source": ""}"#,
-            ),
-            (
-                "source",
-                r#"{"amount": 4200, "currency": "USD", "source": "a\u0000b"}"#,
-            ),
-            (
-                "source",
-                r#"{"amount": 4200, "currency": "USD", "source": ["tok_visa"]}"#,
-            ),
-            (
-                "sku",
-                r#"{"amount": 4200, "currency": "USD", "source": "tok_visa", "sku": ""}"#,
-            ),
-            (
-                "sku",
-                r#"{"amount": 4200, "currency": "USD", "source": "tok_visa", "sku": 1}"#,
-            ),
-            (
-                "quantity",
-                r#"{"amount": 4200, "currency": "USD", "source": "tok_visa", "quantity": 0}"#,
-            ),
-            (
-                "quantity",
-                r#"{"amount": 4200, "currency": "USD", "source": "tok_visa", "quantity": "1"}"#,
-            ),
-        ]
-        .into_iter()
-        .enumerate()
-        {
+        for (nr, (member, body)) in WRONG.into_iter().enumerate() {
             let key = format!("k-{nr}");
             let reply = app.caller().post("/charge", &key, body).await;
             assert_eq!(

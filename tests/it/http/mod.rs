@@ -14,3 +14,4 @@ mod routers;
 mod shop;
 mod stored;
 mod timeouts;
+mod verdicts;

@@ -121,12 +121,12 @@ fn headers_of_a_session_or_a_moment_are_neither_stored_nor_replayed() {
             let first = app.caller().post("/answer/session", "k-1", "{}").await;
             assert_eq!(first.header("set-cookie"), "session=canary-cookie");
             for row in app.stored_rows().await {
-                let lines = String::from_utf8(row.response_headers.unwrap()).unwrap();
+                let lines = String::from_utf8(row.headers.unwrap()).unwrap();
                 assert_eq!(
                     lines, "content-type: text/plain; charset=utf-8\r\n",
                     "{variant:?}"
                 );
-                assert_eq!(row.response_body.unwrap(), b"a session");
+                assert_eq!(row.body.unwrap(), b"a session");
             }
             if variant.has_redis() {
                 let is_answer = |it: &Vec<u8>| it.windows(9).any(|part| part == b"a session");

@@ -147,11 +147,7 @@ fn an_answer_over_a_limit_is_given_once_and_its_operation_never_runs_again() {
                 assert_eq!(other.code(), "key-reused", "{what}");
                 assert_eq!(app.n_effects(name).await, 1, "{what}");
                 let row = &app.stored_rows().await[n_before];
-                assert_eq!(
-                    (&row.response_headers, &row.response_body),
-                    (&None, &None),
-                    "{what}"
-                );
+                assert_eq!((&row.headers, &row.body), (&None, &None), "{what}");
             }
         }
     });

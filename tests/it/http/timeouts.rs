@@ -8,6 +8,7 @@ use oncely::domain::Tenant;
 use oncely::failpoint::{Action, FailPoints};
 use oncely::shutdown::Tasks;
 use oncely::testkit::{Pair, key_prefix};
+use sqlx::Connection as _;
 use tokio::sync::oneshot;
 
 use crate::harness::{App, Caller, Recipe, VARIANTS, migrated, run, until};
@@ -72,8 +73,6 @@ fn an_operation_that_takes_too_long_is_rolled_back_and_the_retry_executes() {
     });
 }
 
-use sqlx::Connection as _;
-
 /// A whole server, its two addresses, and the way to stop it.
 struct Running {
     caller: Caller,
@@ -81,7 +80,7 @@ struct Running {
     points: FailPoints,
     stop: oneshot::Sender<()>,
     ended: tokio::task::JoinHandle<bool>,
-    _database: oncely::testkit::Database,
+    database: oncely::testkit::Database,
 }
 
 async fn serve() -> Running {
@@ -111,7 +110,7 @@ async fn serve() -> Running {
         points,
         stop,
         ended,
-        _database: database,
+        database,
     }
 }
 
@@ -160,7 +159,7 @@ fn work_whose_client_is_gone_ends_before_the_process_does() {
         server.stop.send(()).unwrap();
         held.release();
         assert!(server.ended.await.unwrap());
-        let url = server._database.url();
+        let url = server.database.url();
         let mut books = sqlx::PgConnection::connect(url).await.unwrap();
         let n: i64 = sqlx::query_scalar("SELECT count(*) FROM public.charges WHERE amount = 4200")
             .fetch_one(&mut books)
