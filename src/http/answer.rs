@@ -14,8 +14,8 @@ use super::routes::Options;
 use crate::domain::{self, Decision, Stored};
 use crate::store::{Error, Outcome};
 
-const NOTHING_HAPPENED: &str = "This attempt did nothing. Send the same request again, with the \
-     same key, after Retry-After.";
+const NOTHING_HAPPENED: &str =
+    "This attempt did nothing. Send the same request again, with the same key, after Retry-After.";
 
 const NOBODY_KNOWS: &str = "The operation may or may not have been done. Send the same request \
      again, with the same key: it will be answered truthfully, and never be done twice.";

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::problem::{Code, Problem};
 
-/// A JSON body, parsed and validated. Everything wrong is a 400 `body-invalid` that says what.
+/// A JSON object, parsed and validated. Everything wrong is a 400 `body-invalid` that says what.
 #[derive(Debug, Clone)]
 pub struct JsonBody<T>(pub T);
 
@@ -56,6 +56,11 @@ pub(super) fn parse<T: DeserializeOwned + Validate>(
         return Err(invalid(
             "Send the body as JSON, with Content-Type: application/json.".to_owned(),
         ));
+    }
+    // Derived readers take an array for a struct, its values in the order of the fields: a charge
+    // whose meaning hangs on the order of our source.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(invalid("The body must be an object.".to_owned()));
     }
     let value: T =
         serde_json::from_slice(bytes).map_err(|cause| invalid(explain(bytes, &cause)))?;

@@ -85,7 +85,7 @@ struct Document<'a> {
     safe_new_key: bool,
 }
 
-/// How long to wait after a 503: long enough for a fail-over to make progress.
+/// How long to wait after a 500 or 503: long enough for a fail-over to make progress.
 const UNAVAILABLE_WAIT: Duration = Duration::from_secs(2);
 
 /// How long to wait after a 409 whose sender knows no better.
@@ -183,6 +183,12 @@ impl Code {
                 retry_same_key: false,
                 safe_new_key: true,
             },
+            // Not as it is; but with a credential again, an earlier attempt's key still counts.
+            Self::Unauthorized => Advice {
+                retryable: false,
+                retry_same_key: true,
+                safe_new_key: false,
+            },
             // Answered for good: the same key repeats it, a new key is a new attempt to pay.
             Self::CardDeclined => Advice {
                 retryable: false,
@@ -219,7 +225,9 @@ impl Code {
     const fn retry_after(self) -> Option<Duration> {
         match self {
             Self::InFlight | Self::BodyIncomplete => Some(IN_FLIGHT_WAIT),
-            Self::StoreUnavailable | Self::OutcomeUnknown => Some(UNAVAILABLE_WAIT),
+            Self::Internal | Self::StoreUnavailable | Self::OutcomeUnknown => {
+                Some(UNAVAILABLE_WAIT)
+            }
             Self::KeyMissing
             | Self::KeyInvalid
             | Self::BodyInvalid
@@ -229,8 +237,7 @@ impl Code {
             | Self::MethodNotAllowed
             | Self::ResponseNotReplayable
             | Self::BodyTooLarge
-            | Self::KeyReused
-            | Self::Internal => None,
+            | Self::KeyReused => None,
         }
     }
 

@@ -6,6 +6,7 @@ mod config;
 mod conformance;
 mod harness;
 mod hot;
+mod http;
 mod sql_contract;
 mod testkit;
 mod tidy;

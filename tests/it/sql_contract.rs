@@ -177,7 +177,7 @@ fn the_statements_of_the_page_are_those_that_the_library_sends() {
         .collect();
     let page = page();
     let statements = fenced(&page, "sql");
-    assert_eq!(statements.len(), 5, "the page lost a statement");
+    assert_eq!(statements.len(), 6, "the page lost a statement");
     for statement in statements {
         assert!(
             sent.contains(&even(statement)),

@@ -43,7 +43,8 @@ pub(crate) async fn create(
         }
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "insert a charge");
-            let detail = "Nothing was charged. Send the same request again, with the same key.";
+            let detail =
+                "This attempt charged nothing. Send the same request again, with the same key.";
             Problem::new(Code::StoreUnavailable, detail).into_response()
         }
     }

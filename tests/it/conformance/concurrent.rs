@@ -36,7 +36,7 @@ fn of_64_simultaneous_requests_one_executes_and_the_others_wait_or_replay() {
                     match reply.idempotency_status() {
                         "replayed" => assert_eq!(reply.essence(), created.essence()),
                         "in-flight" => {
-                            assert_eq!((reply.status, reply.code().as_str()), (409, "in-flight"))
+                            assert_eq!((reply.status, reply.code().as_str()), (409, "in-flight"));
                         }
                         _ => assert_eq!(reply.status, 201),
                     }

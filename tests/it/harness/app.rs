@@ -64,9 +64,10 @@ impl App {
             Some(url) => (None, url.clone()),
         };
         let mut config = recipe.config;
-        let key_prefix = key_prefix();
+        let key_prefix = recipe.key_prefix.unwrap_or_else(key_prefix);
         config.hot.key_prefix.clone_from(&key_prefix);
-        for (tenant, token) in TOKENS {
+        let tokens = TOKENS.into_iter();
+        for (tenant, token) in tokens.filter(|it| recipe.revoked_token != Some(it.1)) {
             config.auth.allow(Tenant::new(tenant).unwrap(), token);
         }
         let (tasks, points) = (Tasks::default(), FailPoints::default());
@@ -87,10 +88,10 @@ impl App {
         let (hot, ledger) = ((hot, config.hot.clone()), (ledger, config.ledger.clone()));
         let store = Store::open(hot, ledger, tasks.clone(), points.clone()).await;
         let options = Options::new(&config.http, &config.idempotency).unwrap();
-        let router = routes(&store, options, Tokens::new(&config.auth));
+        let service = routes(&store, options, Tokens::new(&config.auth));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        tasks.spawn_loop(async move { axum::serve(listener, router).await.unwrap() });
+        tasks.spawn_loop(async move { axum::serve(listener, service).await.unwrap() });
         Self {
             store,
             points,

@@ -3,11 +3,14 @@
 mod app;
 mod books;
 mod caller;
+mod raw;
 mod recipe;
+mod traces;
 mod variant;
 
 pub(crate) use app::{App, migrated};
-pub(crate) use caller::{Caller, Reply};
+pub(crate) use caller::{Caller, Reply, charge_body};
+pub(crate) use raw::head;
 pub(crate) use recipe::{Recipe, RedisChoice};
 pub(crate) use variant::{VARIANTS, Variant};
 

@@ -2,6 +2,8 @@
 
 use oncely::config::{Claim, Config};
 
+use super::App;
+
 /// Which Redis an app has.
 #[derive(Debug, Clone)]
 pub(crate) enum RedisChoice {
@@ -21,6 +23,10 @@ pub(crate) struct Recipe {
     pub(crate) database_url: Option<String>,
     /// Whether the advisory lock always says yes, so that the primary key alone must hold.
     pub(crate) stub_lock: bool,
+    /// A token that it does not know, though every app does.
+    pub(crate) revoked_token: Option<&'static str>,
+    /// The prefix of its keys in Redis, where that is not the test's own.
+    pub(crate) key_prefix: Option<String>,
     /// The settings.
     pub(crate) config: Config,
 }
@@ -35,6 +41,8 @@ impl Default for Recipe {
             redis: RedisChoice::Shared,
             database_url: None,
             stub_lock: false,
+            key_prefix: None,
+            revoked_token: None,
             config,
         }
     }
@@ -50,6 +58,20 @@ impl Recipe {
     /// With the database reached at `url`.
     pub(crate) fn database_at(mut self, url: impl Into<String>) -> Self {
         self.database_url = Some(url.into());
+        self
+    }
+
+    /// On the database and the keys of `app`, as another process would be.
+    pub(crate) fn beside(self, app: &App) -> Self {
+        Self {
+            key_prefix: Some(app.key_prefix.clone()),
+            ..self.database_at(&app.database_url)
+        }
+    }
+
+    /// Without one of the usual tokens.
+    pub(crate) fn without_token(mut self, token: &'static str) -> Self {
+        self.revoked_token = Some(token);
         self
     }
 

@@ -1,0 +1,67 @@
+//! What a request leaves behind: values in Redis under the app's prefix, rows in the ledger.
+
+use oncely::testkit::Pair;
+use redis::AsyncCommands;
+use redis::aio::MultiplexedConnection;
+use sqlx::{Connection, PgConnection};
+
+use super::App;
+
+/// A stored answer as it lies in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct StoredRow {
+    pub(crate) headers: Option<Vec<u8>>,
+    pub(crate) body: Option<Vec<u8>>,
+}
+
+impl App {
+    /// The values of all keys under the app's prefix.
+    pub(crate) async fn redis_values(&self) -> Vec<Vec<u8>> {
+        let mut redis = redis().await;
+        let mut values = Vec::new();
+        for key in self.redis_keys(&mut redis).await {
+            // It may have expired, or been taken away, since it was listed.
+            values.extend(redis.get::<_, Option<Vec<u8>>>(key).await.unwrap());
+        }
+        values
+    }
+
+    /// Takes all keys under the app's prefix away: a flush that other tests do not notice.
+    pub(crate) async fn flush_redis(&self) {
+        let mut redis = redis().await;
+        for key in self.redis_keys(&mut redis).await {
+            redis.del::<_, ()>(key).await.unwrap();
+        }
+    }
+
+    async fn redis_keys(&self, redis: &mut MultiplexedConnection) -> Vec<String> {
+        redis.keys(format!("{}*", self.key_prefix)).await.unwrap()
+    }
+
+    /// The ledger's answers, oldest first.
+    pub(crate) async fn stored_rows(&self) -> Vec<StoredRow> {
+        let mut connection = PgConnection::connect(&self.database_url).await.unwrap();
+        let rows = sqlx::query_as(
+            "SELECT response_headers AS headers, response_body AS body FROM oncely.records \
+             ORDER BY created_at",
+        )
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+        connection.close().await.unwrap();
+        rows
+    }
+
+    /// Whether nothing at all was left behind: no record, no charge, no key in Redis.
+    pub(crate) async fn is_untouched(&self) -> bool {
+        self.n_records().await == 0
+            && self.n_charges().await == 0
+            && self.redis_values().await.is_empty()
+    }
+}
+
+async fn redis() -> MultiplexedConnection {
+    let pair = Pair::shared().await.unwrap();
+    let client = redis::Client::open(pair.redis.url()).unwrap();
+    client.get_multiplexed_async_connection().await.unwrap()
+}
