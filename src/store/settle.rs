@@ -122,9 +122,8 @@ impl Inner {
             Acquired::Claimed => None,
             Acquired::Found(record) => Some(record),
             Acquired::Busy => {
-                let decided = self.busy(attempt, &mut tx).await;
                 self.roll_back(tx).await;
-                return decided;
+                return self.busy(attempt).await;
             }
         };
         self.points
@@ -139,14 +138,15 @@ impl Inner {
 
     /// Another transaction works on the key. What it was asked for is visible to nobody but
     /// Redis; where Redis says that it was another request, this one is a mismatch, unless the
-    /// ledger has a record and so the last word.
-    async fn busy(&self, attempt: &Attempt, tx: &mut Tx) -> Result<Claimed, Error> {
+    /// ledger has a record and so the last word. It is asked in a fresh transaction: in the dialect
+    /// `insert_wait`, the wait that was given up has aborted the one of the claim.
+    async fn busy(&self, attempt: &Attempt) -> Result<Claimed, Error> {
         if !attempt.is_latched_for_another {
             return Ok(Claimed::in_flight());
         }
         match self
             .ledger
-            .look_up_in(tx, &attempt.claim)
+            .look_up(&attempt.claim)
             .await
             .map_err(Error::from_ledger)?
         {
