@@ -43,7 +43,7 @@
 //! | you want to | look at |
 //! |---|---|
 //! | guard routes | [`http::Routes`], [`http::Policy`], [`http::Tx`] |
-//! | open a store | [`store::Store::connect`], [`config::load`], [`ledger::migrate`] |
+//! | open a store | [`store::Store::connect`], [`config::load()`], [`ledger::migrate()`] |
 //! | run an operation without HTTP | [`store::Store::transactional`] |
 //! | see how it decides | [`domain::decide`](domain::decide()), then the essay on top of [`store`] |
 //! | read a whole example | [`payments`] |
