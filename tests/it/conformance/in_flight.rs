@@ -17,7 +17,10 @@ fn another_body_while_the_first_is_in_flight_charges_nothing_and_is_no_error_of_
             let app = App::made(recipe).await;
             let mut held = app.points.hold("store.transactional.after_work");
             let caller = app.caller();
-            let first = tokio::spawn(async move { caller.charge("k-1", 4200).await });
+            let first = app
+                .store
+                .tasks()
+                .spawn(async move { caller.charge("k-1", 4200).await });
             assert!(held.arrived().await);
             let other = app.caller().charge("k-1", 9900).await;
             let expected = if variant.has_redis() {
