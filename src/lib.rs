@@ -1,7 +1,66 @@
 //! Oncely makes a payment API effectively-once: a Redis hot path in front of a Postgres ledger.
 //!
+//! A client sends its request with an `Idempotency-Key`. The operation's effects and its answer are
+//! committed in one Postgres transaction, under a primary key made of tenant, operation and key. A
+//! retry gets the stored answer, byte for byte. Redis answers quickly what Postgres has decided,
+//! and may lose everything at any moment.
+//!
+//! Delivery is at-least-once, the effect is effectively-once. `docs/guarantees.md` says for each
+//! fault what the caller sees and what is true, and names the test behind it.
+//!
+//! # On a route of your own
+//!
+//! ```no_run
+//! use axum::Json;
+//! use http::StatusCode;
+//! use oncely::config::{self, Sources};
+//! use oncely::domain::Tenant;
+//! use oncely::http::{Options, Policy, Routes, Tx};
+//! use oncely::store::Store;
+//!
+//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = config::load(Sources::of_process(None, Vec::new()))?.config;
+//! let store = Store::connect(&config).await?;
+//! let options = Options::new(&config.http, &config.idempotency)?;
+//! let app: axum::Router = Routes::new(store, options)
+//!     .post("/orders", Policy::required(), create_order)
+//!     .single_tenant(Tenant::new("shop")?)
+//!     .into_router();
+//! # drop(app); Ok(())
+//! # }
+//!
+//! async fn create_order(mut tx: Tx, Json(amount): Json<i64>) -> Result<StatusCode, StatusCode> {
+//!     let insert = sqlx::query("INSERT INTO orders (amount) VALUES ($1)").bind(amount);
+//!     match insert.execute(&mut *tx).await {
+//!         Ok(_) => Ok(StatusCode::CREATED),
+//!         Err(_) => Err(StatusCode::SERVICE_UNAVAILABLE),
+//!     }
+//! }
+//! ```
+//!
+//! # Where to begin
+//!
+//! | you want to | look at |
+//! |---|---|
+//! | guard routes | [`http::Routes`], [`http::Policy`], [`http::Tx`] |
+//! | open a store | [`store::Store::connect`], [`config::load()`], [`ledger::migrate()`] |
+//! | run an operation without HTTP | [`store::Store::transactional`] |
+//! | see how it decides | [`domain::decide`](domain::decide()), then the essay on top of [`store`] |
+//! | read a whole example | [`payments`] |
+//! | break things in your own tests | `testkit` |
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `cli` | yes | the `oncely` binary: settings, `dev`, `serve` and the operator's commands |
+//! | `testkit` | no | real Redis and Postgres for tests, with kill, pause and cut |
+//! | `failpoints` | no | named instants at which a test makes the process fail. Never in a release |
+//!
+//! # The house
+//!
 //! The floors of the house, ground first. A room uses its own floor and those below it, never one
-//! above; `tests/it/tidy.rs` holds the floors up.
+//! above; `tests/it/tidy.rs` holds the floors up. `docs/architecture.md` walks through it.
 
 // 0. Words and decisions, pure.
 pub mod domain;

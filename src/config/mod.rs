@@ -1,7 +1,7 @@
 //! Settings: one section per file, one documented default, four layers, every violation at once.
 //!
 //! The layers, weakest first: [`DEFAULT_FILE`], then `oncely.toml`, then `ONCELY_*` variables,
-//! then flags. [`load`] reads them and answers with settings that keep every rule, or with all
+//! then flags. [`load()`] reads them and answers with settings that keep every rule, or with all
 //! that is wrong. This room is the only one that reads the process environment, and even here
 //! only [`Sources::of_process`] does: everybody else receives a section by value.
 

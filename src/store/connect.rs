@@ -41,7 +41,7 @@ impl Store {
     ///
     /// Waits for a database that is still starting, up to `ledger.startup_timeout`. A Redis that
     /// is not there is no error: it may come later. The schema must be current:
-    /// [`ledger::migrate`] brings it there.
+    /// [`ledger::migrate()`] brings it there.
     ///
     /// Before your process ends, drain [`Store::tasks`].
     pub async fn connect(config: &Config) -> Result<Self, ConnectError> {

@@ -4,6 +4,7 @@
 mod cli;
 mod config;
 mod conformance;
+mod docs;
 mod harness;
 mod hot;
 mod http;

@@ -133,7 +133,10 @@ fn while_the_service_works_on_a_key_psql_is_told_so() {
         let app = app().await;
         let mut held = app.points.hold("store.transactional.after_work");
         let caller = app.caller();
-        let charging = tokio::spawn(async move { caller.charge("order-1", 4200).await });
+        let charging = app
+            .store
+            .tasks()
+            .spawn(async move { caller.charge("order-1", 4200).await });
         assert!(held.arrived().await);
         let busy = psql(&app, example("order-1")).await;
         assert_eq!(busy, "409: in flight\n");

@@ -2,4 +2,5 @@
 //! stubbed to "yes", and in both dialects.
 
 mod concurrent;
+mod in_flight;
 mod replay;
