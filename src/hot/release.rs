@@ -1,15 +1,13 @@
 //! Takes our latch away, so that the next request need not wait for it to expire.
 
-use std::sync::LazyLock;
-
+use redis::RedisResult;
 use redis::aio::MultiplexedConnection;
-use redis::{RedisResult, Script};
 
 use super::error::unexpected_reply;
 use super::{Envelope, Error, Hot, Latch, Operation, keys};
 use crate::domain::Identity;
 
-static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/release.lua")));
+const SCRIPT: &str = include_str!("lua/release.lua");
 
 /// What was there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,17 +51,18 @@ impl Hot {
     }
 }
 
-/// Deletes `key` where it holds `value`: EVALSHA, and the script itself where Redis forgot it.
+/// Deletes `key` where it holds `value`.
+///
+/// By EVAL and not EVALSHA: after a restart of Redis, the latter takes three round trips, and the
+/// next request on this connection would come in between and find the latch.
 pub(super) async fn take_away(
     connection: &mut MultiplexedConnection,
     key: &str,
     value: &[u8],
 ) -> RedisResult<Released> {
-    let (tag,) = SCRIPT
-        .key(key)
-        .arg(value)
-        .invoke_async::<(String,)>(connection)
-        .await?;
+    let mut eval = redis::cmd("EVAL");
+    eval.arg(SCRIPT).arg(1).arg(key).arg(value);
+    let (tag,): (String,) = eval.query_async(connection).await?;
     match tag.as_str() {
         "released" => Ok(Released::Released),
         "absent" => Ok(Released::Absent),
