@@ -13,7 +13,7 @@ setup: ## Install what is missing: a compiler, Rust, redis-server, Postgres
 	@scripts/setup.sh
 
 dev: setup ## Run everything with a private Redis and Postgres; Ctrl-C removes all of it
-	@cargo run --quiet -- dev $(ARGS)
+	@cargo run -- dev $(ARGS)
 
 test: setup ## Run all tests, with Docker where an engine answers
 	@scripts/test.sh $(ARGS)

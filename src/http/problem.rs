@@ -197,7 +197,7 @@ impl Code {
             },
             // This attempt did nothing, and says nothing of an earlier one under this key: a new
             // key could do it a second time.
-            Self::Unauthorized | Self::BodyTooLarge | Self::KeyReused => Advice {
+            Self::BodyTooLarge | Self::KeyReused => Advice {
                 retryable: false,
                 retry_same_key: false,
                 safe_new_key: false,
