@@ -12,7 +12,18 @@ use sqlx::Connection as _;
 use tokio::sync::mpsc;
 
 use super::shop::{effect, shop, shop_with};
-use crate::harness::{App, Recipe, VARIANTS, run, until};
+use crate::harness::{App, Recipe, Reply, VARIANTS, run, until};
+
+/// The answer under key `k-1` once nobody works on it any more. A transaction that was lost has its
+/// connection closed, and keeps the key until the server has noticed.
+async fn once_free(app: &App, path: &str) -> Reply {
+    loop {
+        let reply = app.caller().post(path, "k-1", "{}").await;
+        if reply.idempotency_status() != "in-flight" {
+            return reply;
+        }
+    }
+}
 
 #[test]
 fn a_final_refusal_is_replayed_and_its_writes_are_rolled_back() {
@@ -99,10 +110,7 @@ fn a_handler_that_fails_answers_500_keeps_nothing_and_runs_again() {
             let app = shop(variant.recipe()).await;
             for name in ["panic", "aborted", "broken"] {
                 for _ in 0..2 {
-                    let reply = app
-                        .caller()
-                        .post(&format!("/answer/{name}"), "k-1", "{}")
-                        .await;
+                    let reply = once_free(&app, &format!("/answer/{name}")).await;
                     let what = format!("{variant:?}: {name}: {reply:?}");
                     assert_eq!(
                         (reply.status, reply.code().as_str()),
@@ -114,7 +122,7 @@ fn a_handler_that_fails_answers_500_keeps_nothing_and_runs_again() {
                 assert_eq!(app.n_effects(name).await, 0, "{variant:?}: {name}");
             }
             assert_eq!(app.n_records().await, 0, "{variant:?}");
-            assert_eq!(app.n_open_transactions().await, 0, "{variant:?}");
+            until(async || app.n_open_transactions().await == 0).await;
         }
     });
 }
@@ -280,7 +288,7 @@ fn a_savepoint_that_was_left_open_is_500_and_nothing_is_kept() {
         })
         .await;
         for _ in 0..2 {
-            let reply = app.caller().post("/left-open", "k-1", "{}").await;
+            let reply = once_free(&app, "/left-open").await;
             assert_eq!((reply.status, reply.code().as_str()), (500, "internal"));
         }
         assert_eq!(app.n_effects("left open").await, 0);
