@@ -142,19 +142,7 @@ impl Inner {
         let mut tx = self.ledger.begin().await.map_err(Error::from_ledger)?;
         self.points.reach("store.transactional.after_begin").await?;
         let acquired = self.ledger.acquire(&mut tx, &attempt.claim).await;
-<<<<<<< HEAD
         let acquired = acquired.map_err(Error::from_ledger)?;
-=======
-        let record = match acquired.map_err(Error::from_ledger)? {
-            Acquired::Claimed => None,
-            Acquired::Found(record) => Some(record),
-            Acquired::Busy => {
-                // First of all: a claim that gave up waiting has aborted its transaction.
-                self.roll_back(tx).await;
-                return self.busy(attempt).await;
-            }
-        };
->>>>>>> docs
         self.points
             .reach("store.transactional.after_acquire")
             .await?;
@@ -175,20 +163,9 @@ impl Inner {
     /// Another transaction works on the key. What it was asked for is visible to nobody but
     /// Redis; where Redis says that it was another request, this one is a mismatch, unless the
     /// ledger has a record and so the last word.
-<<<<<<< HEAD
     async fn busy(&self, attempt: &Attempt) -> Result<Known, Error> {
         if attempt.foreign.is_none() {
             return Ok(Known::in_flight());
-=======
-    async fn busy(&self, attempt: &Attempt) -> Result<Claimed, Error> {
-        if !attempt.is_latched_for_another {
-            return Ok(Claimed::in_flight());
-        }
-        let found = self.ledger.look_up(&attempt.claim).await;
-        match found.map_err(Error::from_ledger)? {
-            Some(record) => Ok(Claimed::known(&attempt.claim, Box::new(record))),
-            None => Ok(Claimed::Decided(Decision::Mismatch, None)),
->>>>>>> docs
         }
         let found = self.ledger.look_up(&attempt.claim).await;
         Ok(match found.map_err(Error::from_ledger)? {
