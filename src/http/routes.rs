@@ -1,16 +1,15 @@
 //! A router whose mutating routes say what they do about keys.
 
 use std::any::Any;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::handler::Handler;
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, Route, get, on};
+use axum::routing::{MethodFilter, get, on};
+use axum::{Extension, Router};
 use http::StatusCode;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -62,6 +61,18 @@ pub(super) struct Layer {
 pub struct Routes<S = ()> {
     router: Router<S>,
     layer: Arc<Layer>,
+    caller: Caller,
+}
+
+/// Where a request's tenant comes from.
+#[derive(Debug, Clone)]
+enum Caller {
+    /// A layer of the application's own, around this router.
+    Outside,
+    /// The bearer token.
+    Token(Tokens),
+    /// There is one.
+    Known(Tenant),
 }
 
 impl Options {
@@ -89,6 +100,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         Self {
             router: Router::new(),
             layer: Arc::new(Layer { store, options }),
+            caller: Caller::Outside,
         }
     }
 
@@ -141,10 +153,11 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.mutating(("DELETE", MethodFilter::DELETE), path, policy, handler)
     }
 
-    /// Requires a bearer token on every route so far, and takes the tenant from it.
+    /// Requires a bearer token on every route, and takes the tenant from it.
     #[must_use]
-    pub fn authenticate(self, tokens: Tokens) -> Self {
-        self.layered(from_fn_with_state(tokens, authenticate))
+    pub fn authenticate(mut self, tokens: Tokens) -> Self {
+        self.caller = Caller::Token(tokens);
+        self
     }
 
     /// Serves one tenant, for an application that has only one or authenticates elsewhere.
@@ -152,30 +165,23 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// An application with several puts each caller's [`Tenant`] into the request's extensions,
     /// in a layer of its own around this router.
     #[must_use]
-    pub fn single_tenant(self, tenant: Tenant) -> Self {
-        self.layered(axum::Extension(tenant))
-    }
-
-    fn layered<L>(mut self, layer: L) -> Self
-    where
-        L: tower::Layer<Route> + Clone + Send + Sync + 'static,
-        L::Service: tower::Service<Request, Response: IntoResponse, Error: Into<Infallible>, Future: Send>
-            + Clone
-            + Send
-            + Sync
-            + 'static,
-    {
-        if self.router.has_routes() {
-            self.router = self.router.route_layer(layer);
-        }
+    pub fn single_tenant(mut self, tenant: Tenant) -> Self {
+        self.caller = Caller::Known(tenant);
         self
     }
 
     /// The finished router. Every answer of it says what the key came to.
     pub fn into_router(self) -> Router<S> {
         let limit = self.layer.options.body_limit_bytes;
-        self.router
-            .method_not_allowed_fallback(method_not_allowed)
+        let router = self.router.method_not_allowed_fallback(method_not_allowed);
+        // A route layer needs routes, and covers those that are there: so it comes last.
+        let router = match self.caller {
+            _ if !router.has_routes() => router,
+            Caller::Outside => router,
+            Caller::Token(tokens) => router.route_layer(from_fn_with_state(tokens, authenticate)),
+            Caller::Known(tenant) => router.route_layer(Extension(tenant)),
+        };
+        router
             .layer(DefaultBodyLimit::max(limit))
             .layer(CatchPanicLayer::custom(panicked))
             .layer(map_response(ignored_unless_said))

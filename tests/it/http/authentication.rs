@@ -1,6 +1,7 @@
 //! Who asks is settled before anything else, every time.
 
 use http::Method;
+use oncely::http::Routes;
 
 use crate::harness::{App, Caller, Recipe, charge_body, run};
 
@@ -28,6 +29,25 @@ fn without_a_token_nothing_else_is_looked_at() {
             assert_eq!(reply.header("www-authenticate"), "Bearer");
         }
         assert!(app.is_untouched().await);
+    });
+}
+
+#[test]
+fn a_route_added_after_the_tokens_asks_for_one_too() {
+    run(async {
+        let app = App::serving(Recipe::default(), |store, options, tokens| {
+            let routes = Routes::new(store.clone(), options).authenticate(tokens);
+            routes.get("/late", || async { "late" }).into_router()
+        })
+        .await;
+        assert_eq!(
+            Caller::new(&app.url, "no-token-of-ours")
+                .get("/late")
+                .await
+                .status,
+            401
+        );
+        assert_eq!(app.caller().get("/late").await.status, 200);
     });
 }
 
