@@ -4,6 +4,7 @@
 mod cli;
 mod config;
 mod conformance;
+mod faults;
 mod harness;
 mod hot;
 mod testkit;

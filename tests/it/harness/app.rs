@@ -64,7 +64,7 @@ impl App {
             Some(url) => (None, url.clone()),
         };
         let mut config = recipe.config;
-        let key_prefix = key_prefix();
+        let key_prefix = recipe.key_prefix.unwrap_or_else(key_prefix);
         config.hot.key_prefix.clone_from(&key_prefix);
         for (tenant, token) in TOKENS {
             config.auth.allow(Tenant::new(tenant).unwrap(), token);
@@ -79,7 +79,7 @@ impl App {
                 .await
                 .unwrap(),
         };
-        let url = Secret::new(database_url.clone());
+        let url = Secret::new(recipe.ledger_url.unwrap_or_else(|| database_url.clone()));
         let mut ledger = Ledger::new(&url, &config.ledger, config.idempotency.retention).unwrap();
         if recipe.stub_lock {
             ledger = ledger.with_stubbed_lock();

@@ -2,6 +2,8 @@
 
 use oncely::config::{Claim, Config};
 
+use super::App;
+
 /// Which Redis an app has.
 #[derive(Debug, Clone)]
 pub(crate) enum RedisChoice {
@@ -17,8 +19,12 @@ pub(crate) enum RedisChoice {
 pub(crate) struct Recipe {
     /// Which Redis.
     pub(crate) redis: RedisChoice,
-    /// Where the database is reached, where that is not the test's own: through a proxy, say.
+    /// The database, where that is not one of the app's own on the shared server.
     pub(crate) database_url: Option<String>,
+    /// Where the app reaches the database, where that is not the database's own address.
+    pub(crate) ledger_url: Option<String>,
+    /// The prefix of its keys in Redis, where it shares them with another app.
+    pub(crate) key_prefix: Option<String>,
     /// Whether the advisory lock always says yes, so that the primary key alone must hold.
     pub(crate) stub_lock: bool,
     /// The settings.
@@ -34,6 +40,8 @@ impl Default for Recipe {
         Self {
             redis: RedisChoice::Shared,
             database_url: None,
+            ledger_url: None,
+            key_prefix: None,
             stub_lock: false,
             config,
         }
@@ -47,9 +55,22 @@ impl Recipe {
         self
     }
 
-    /// With the database reached at `url`.
+    /// With the database at `url`, where the books are read too.
     pub(crate) fn database_at(mut self, url: impl Into<String>) -> Self {
         self.database_url = Some(url.into());
+        self
+    }
+
+    /// With the database reached by the app at `url`, a proxy, while the books are read past it.
+    pub(crate) fn through(mut self, url: impl Into<String>) -> Self {
+        self.ledger_url = Some(url.into());
+        self
+    }
+
+    /// On the database and the keys in Redis of `other`, as a second process would be.
+    pub(crate) fn beside(mut self, other: &App) -> Self {
+        self.database_url = Some(other.database_url.clone());
+        self.key_prefix = Some(other.key_prefix.clone());
         self
     }
 

@@ -1,0 +1,50 @@
+//! Pooled connections that somebody left inside a transaction: sqlx issue 4385.
+//!
+//! Cancelling `pool.begin()` at the wrong await gives the connection back inside an open
+//! transaction, and the next borrower's bare write is acknowledged and lost.
+
+use std::time::Duration;
+
+use crate::harness::{App, Recipe, run};
+
+#[test]
+fn no_write_is_lost_on_a_connection_that_a_cancelled_begin_left_in_a_transaction() {
+    run(async {
+        let recipe = Recipe::default().with(|config| config.ledger.pool_size = 2);
+        let app = App::made(recipe).await;
+        app.execute("CREATE TABLE public.notes (n bigint PRIMARY KEY)")
+            .await;
+        let pool = app.store.ledger().pool().clone();
+        let caller = app.caller();
+        let mut random = 42_u64;
+        let (mut n_poisoned, mut n_acknowledged) = (0, 0);
+        for round in 1..=400_i64 {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            // Cancelling at a random instant is the fault itself.
+            let patience = Duration::from_micros((random >> 33) % 700);
+            if let Ok(Ok(tx)) = tokio::time::timeout(patience, pool.begin()).await {
+                tx.rollback().await.unwrap();
+            }
+            if app.n_open_transactions().await == 0 {
+                continue;
+            }
+            n_poisoned += 1;
+            let write = sqlx::query("INSERT INTO public.notes VALUES ($1)").bind(round);
+            n_acknowledged += write.execute(&pool).await.unwrap().rows_affected();
+            let reply = caller.charge(&format!("k-{round}"), round).await;
+            assert_eq!(reply.idempotency_status(), "created");
+            if n_poisoned == 15 {
+                break;
+            }
+        }
+        assert!(3 <= n_poisoned, "the fault was hardly met: {n_poisoned}");
+        // Whatever a lost transaction still holds is rolled back with its connection.
+        pool.close().await;
+        let n_notes = app.count("SELECT count(*) FROM public.notes").await;
+        assert_eq!(u64::try_from(n_notes).unwrap(), n_acknowledged);
+        assert_eq!(app.n_charges().await, n_poisoned);
+        assert_eq!(app.n_records().await, n_poisoned);
+    });
+}
