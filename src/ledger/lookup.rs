@@ -6,7 +6,6 @@ use time::OffsetDateTime;
 
 use super::connection::Ledger;
 use super::error::{Error, Operation};
-use super::tx::Tx;
 use crate::domain::{Claim, Fingerprint, Record, Response, State, Stored};
 
 /// How long a record in progress is worth waiting for. It is the leased operations' row.
@@ -45,13 +44,8 @@ pub(super) async fn look_up(
 }
 
 impl Ledger {
-    /// Reads the record of `claim` within `tx`.
-    pub async fn look_up_in(&self, tx: &mut Tx, claim: &Claim) -> Result<Option<Record>, Error> {
-        look_up(tx, claim).await
-    }
-
-    /// Reads the record of `claim` on a fresh transaction: after a lost race, or when a COMMIT's
-    /// answer was lost.
+    /// Reads the record of `claim` on a fresh transaction: after a lost race, while somebody else
+    /// has the key, or when a COMMIT's answer was lost.
     pub async fn look_up(&self, claim: &Claim) -> Result<Option<Record>, Error> {
         let mut tx = self.begin().await?;
         let record = look_up(&mut tx, claim).await?;

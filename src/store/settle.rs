@@ -122,9 +122,9 @@ impl Inner {
             Acquired::Claimed => None,
             Acquired::Found(record) => Some(record),
             Acquired::Busy => {
-                let decided = self.busy(attempt, &mut tx).await;
+                // First of all: a claim that gave up waiting has aborted its transaction.
                 self.roll_back(tx).await;
-                return decided;
+                return self.busy(attempt).await;
             }
         };
         self.points
@@ -140,16 +140,12 @@ impl Inner {
     /// Another transaction works on the key. What it was asked for is visible to nobody but
     /// Redis; where Redis says that it was another request, this one is a mismatch, unless the
     /// ledger has a record and so the last word.
-    async fn busy(&self, attempt: &Attempt, tx: &mut Tx) -> Result<Claimed, Error> {
+    async fn busy(&self, attempt: &Attempt) -> Result<Claimed, Error> {
         if !attempt.is_latched_for_another {
             return Ok(Claimed::in_flight());
         }
-        match self
-            .ledger
-            .look_up_in(tx, &attempt.claim)
-            .await
-            .map_err(Error::from_ledger)?
-        {
+        let found = self.ledger.look_up(&attempt.claim).await;
+        match found.map_err(Error::from_ledger)? {
             Some(record) => Ok(Claimed::known(&attempt.claim, Box::new(record))),
             None => Ok(Claimed::Decided(Decision::Mismatch, None)),
         }

@@ -96,9 +96,9 @@ fn a_commit_whose_answer_never_comes_is_not_known_and_the_retry_replays_it() {
     run(async {
         for (name, recipe) in recipes() {
             let recipe = recipe.with(|config| {
-                config.ledger.operation_timeout = Duration::from_millis(400);
+                config.ledger.operation_timeout = Duration::from_millis(800);
                 config.ledger.statement_timeout = Duration::from_millis(200);
-                config.ledger.acquire_timeout = Duration::from_millis(200);
+                config.ledger.acquire_timeout = Duration::from_millis(400);
             });
             let (app, proxy, _database) = behind_a_proxy(recipe).await;
             for amount in 1..=3 {

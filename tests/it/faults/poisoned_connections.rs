@@ -3,7 +3,8 @@
 //! Cancelling `pool.begin()` at the wrong await gives the connection back inside an open
 //! transaction, and the next borrower's bare write is acknowledged and lost.
 
-use std::time::Duration;
+use std::future::{Future, poll_fn};
+use std::task::Poll;
 
 use crate::harness::{App, Recipe, run};
 
@@ -16,16 +17,23 @@ fn no_write_is_lost_on_a_connection_that_a_cancelled_begin_left_in_a_transaction
             .await;
         let pool = app.store.ledger().pool().clone();
         let caller = app.caller();
-        let mut random = 42_u64;
         let (mut n_poisoned, mut n_acknowledged) = (0, 0);
         for round in 1..=400_i64 {
-            random = random
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            // Cancelling at a random instant is the fault itself.
-            let patience = Duration::from_micros((random >> 33) % 700);
-            if let Ok(Ok(tx)) = tokio::time::timeout(patience, pool.begin()).await {
-                tx.rollback().await.unwrap();
+            // Cancelled at its first await, at its second, and so on: one of them is BEGIN's.
+            let mut begin = Box::pin(pool.begin());
+            let mut n_awaits_left = 1 + round % 4;
+            let begun = poll_fn(|context| {
+                n_awaits_left -= 1;
+                match begin.as_mut().poll(context) {
+                    Poll::Ready(begun) => Poll::Ready(Some(begun)),
+                    Poll::Pending if n_awaits_left == 0 => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                }
+            });
+            let begun = begun.await;
+            drop(begin);
+            if let Some(begun) = begun {
+                begun.unwrap().rollback().await.unwrap();
             }
             if app.n_open_transactions().await == 0 {
                 continue;

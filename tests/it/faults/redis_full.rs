@@ -44,7 +44,7 @@ fn a_full_redis_still_replays_turns_nobody_away_and_takes_answers_again_once_it_
     });
 }
 
-/// Writes until Redis refuses.
+/// Writes until Redis refuses, and takes away the room that its clients' buffers give back.
 async fn fill(url: &str) {
     let mut connection = connect(url).await;
     for (n, size) in [64 * 1024, 1024, 16].into_iter().enumerate() {
@@ -58,4 +58,7 @@ async fn fill(url: &str) {
             }
         }
     }
+    let mut limit = redis::cmd("CONFIG");
+    limit.arg("SET").arg("maxmemory").arg("2mb");
+    limit.exec_async(&mut connection).await.unwrap();
 }
