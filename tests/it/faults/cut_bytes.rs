@@ -28,8 +28,7 @@ async fn sweep(recipe: Recipe, direction: Direction) -> usize {
     let app = App::made(recipe.database_at(database.url()).through(proxy.url())).await;
     let caller = app.caller();
     assert_eq!(caller.charge("warm", 1_000_000).await.status, 201);
-    let mut n_cut = 0;
-    for n_bytes in (0..FAR).step_by(STEP) {
+    for (n_cut, n_bytes) in (0..FAR).step_by(STEP).enumerate() {
         let amount = i64::try_from(n_bytes + 1).unwrap();
         let key = format!("k-{amount}");
         let fired = proxy.cut_after_bytes(direction, n_bytes);
@@ -55,7 +54,6 @@ async fn sweep(recipe: Recipe, direction: Direction) -> usize {
             assert_eq!(app.n_charges().await, app.n_records().await);
             return n_cut;
         }
-        n_cut += 1;
     }
     panic!("no request was over before its cut");
 }

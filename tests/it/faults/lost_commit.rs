@@ -103,9 +103,8 @@ fn a_commit_whose_answer_never_comes_is_not_known_and_the_retry_replays_it() {
             let (app, proxy, _database) = behind_a_proxy(recipe).await;
             for amount in 1..=3 {
                 let key = format!("k-{amount}");
-                let mut held = app.points.hold("store.transactional.before_commit");
-                let first = Pending::charge(&app.caller(), &key, amount);
-                assert!(held.arrived().await);
+                let point = "store.transactional.before_commit";
+                let (held, first) = Pending::held(&app, point, &key, amount).await;
                 proxy.eat_replies().await;
                 held.release();
                 let first = first.reply().await;

@@ -20,20 +20,20 @@ fn no_write_is_lost_on_a_connection_that_a_cancelled_begin_left_in_a_transaction
         let (mut n_poisoned, mut n_acknowledged) = (0, 0);
         for round in 1..=400_i64 {
             // Cancelled at its first await, at its second, and so on: one of them is BEGIN's.
-            let mut begin = Box::pin(pool.begin());
+            let mut beginning = Box::pin(pool.begin());
             let mut n_awaits_left = 1 + round % 4;
-            let begun = poll_fn(|context| {
+            let ended = poll_fn(|context| {
                 n_awaits_left -= 1;
-                match begin.as_mut().poll(context) {
-                    Poll::Ready(begun) => Poll::Ready(Some(begun)),
+                match beginning.as_mut().poll(context) {
+                    Poll::Ready(result) => Poll::Ready(Some(result)),
                     Poll::Pending if n_awaits_left == 0 => Poll::Ready(None),
                     Poll::Pending => Poll::Pending,
                 }
             });
-            let begun = begun.await;
-            drop(begin);
-            if let Some(begun) = begun {
-                begun.unwrap().rollback().await.unwrap();
+            let ended = ended.await;
+            drop(beginning);
+            if let Some(tx) = ended {
+                tx.unwrap().rollback().await.unwrap();
             }
             if app.n_open_transactions().await == 0 {
                 continue;

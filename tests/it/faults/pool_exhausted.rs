@@ -46,7 +46,7 @@ fn a_storm_on_one_connection_charges_once() {
         let app = App::made(recipe(Duration::from_secs(2))).await;
         for amount in 1..=3 {
             let tally = storm(&app.caller(), &format!("k-{amount}"), amount).await;
-            assert_eq!(tally.n_created, 1, "{tally:?}");
+            assert_eq!(tally.created, 1, "{tally:?}");
             assert_eq!(app.n_charges_of(amount).await, 1);
         }
         assert_eq!(app.n_records().await, 3);

@@ -76,9 +76,8 @@ fn postgres_killed_between_any_two_steps_charges_once() {
         ];
         for (amount, (point, code, end)) in (1..).zip(stories) {
             let key = format!("k-{amount}");
-            let mut held = app.points.hold(format!("store.transactional.{point}"));
-            let first = Pending::charge(&caller, &key, amount);
-            assert!(held.arrived().await);
+            let point = format!("store.transactional.{point}");
+            let (held, first) = Pending::held(&app, &point, &key, amount).await;
             postgres.kill().await.unwrap();
             held.release();
             let first = first.reply().await;
@@ -108,9 +107,8 @@ fn a_frozen_postgres_is_answered_503_and_after_its_thaw_the_truth() {
         let caller = app.caller();
         for (amount, point) in [(1, "before_latch"), (2, "after_work"), (3, "before_commit")] {
             let key = format!("k-{amount}");
-            let mut held = app.points.hold(format!("store.transactional.{point}"));
-            let first = Pending::charge(&caller, &key, amount);
-            assert!(held.arrived().await);
+            let point = format!("store.transactional.{point}");
+            let (held, first) = Pending::held(&app, &point, &key, amount).await;
             postgres.pause().await.unwrap();
             held.release();
             let first = first.reply().await;

@@ -213,8 +213,10 @@ async fn lie(listener: TcpListener) {
 async fn say_ok(mut stream: TcpStream) {
     let mut piece = [0; 4096];
     while let Ok(n_bytes @ 1..) = stream.read(&mut piece).await {
-        let commands = piece[..n_bytes].iter().filter(|it| **it == b'*').count();
-        let replies = "+OK\r\n".repeat(commands);
+        let n_commands = String::from_utf8_lossy(&piece[..n_bytes])
+            .matches('*')
+            .count();
+        let replies = "+OK\r\n".repeat(n_commands);
         if stream.write_all(replies.as_bytes()).await.is_err() {
             return;
         }

@@ -2,6 +2,7 @@
 //! tell which tier an answer came from.
 
 use oncely::domain::{Identity, Key, Operation, Tenant};
+use oncely::failpoint::Arrival;
 use oncely::hot::Status;
 use oncely::testkit::Redis;
 use redis::aio::MultiplexedConnection;
@@ -73,6 +74,25 @@ impl Pending {
     /// Its answer, or how it ended without one.
     pub(super) async fn outcome(mut self) -> reqwest::Result<Reply> {
         self.0.join_next().await.unwrap().unwrap()
+    }
+
+    /// A charge that has arrived at `point` and waits there. A server that was away a moment ago
+    /// may turn it away before; then it is sent again.
+    pub(super) async fn held(app: &App, point: &str, key: &str, amount: i64) -> (Arrival, Self) {
+        loop {
+            let mut held = app.points.hold(point);
+            let mut request = Self::charge(&app.caller(), key, amount);
+            tokio::select! {
+                is_there = held.arrived() => {
+                    assert!(is_there);
+                    return (held, request);
+                }
+                ended = request.0.join_next() => {
+                    let reply = ended.unwrap().unwrap().unwrap();
+                    assert!(matches!(reply.status, 409 | 503), "{point}: {reply:?}");
+                }
+            }
+        }
     }
 
     /// Hangs up.

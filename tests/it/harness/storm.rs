@@ -11,11 +11,11 @@ const N_AT_ONCE: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Requests that executed.
-    pub(crate) n_created: usize,
+    pub(crate) created: usize,
     /// Requests that were told "in flight", 409.
-    pub(crate) n_in_flight: usize,
+    pub(crate) in_flight: usize,
     /// Requests that were answered 503.
-    pub(crate) n_unavailable: usize,
+    pub(crate) unavailable: usize,
 }
 
 /// Sends 64 requests with the same key at once.
@@ -32,11 +32,11 @@ pub(crate) async fn storm(caller: &Caller, key: &str, amount: i64) -> Tally {
         "two answers to one key: {replies:?}"
     );
     let tally = Tally {
-        n_created: n("created"),
-        n_in_flight: n("in-flight"),
-        n_unavailable: replies.iter().filter(|it| it.status == 503).count(),
+        created: n("created"),
+        in_flight: n("in-flight"),
+        unavailable: replies.iter().filter(|it| it.status == 503).count(),
     };
-    let n_known = tally.n_created + n("replayed") + tally.n_in_flight + tally.n_unavailable;
+    let n_known = tally.created + n("replayed") + tally.in_flight + tally.unavailable;
     assert_eq!(n_known, N_AT_ONCE, "{replies:?}");
     tally
 }
@@ -44,6 +44,6 @@ pub(crate) async fn storm(caller: &Caller, key: &str, amount: i64) -> Tally {
 impl Tally {
     /// One executed, and nobody was turned away.
     pub(crate) fn is_one(self) -> bool {
-        self.n_created == 1 && self.n_unavailable == 0
+        self.created == 1 && self.unavailable == 0
     }
 }
