@@ -32,13 +32,19 @@ impl ServeCommand {
 async fn serve(config: Config) -> Result<ExitCode> {
     let tasks = Tasks::default();
     let render = install_metrics(&tasks).context("install the metrics")?;
-    let store = open_store(&config, &tasks, fail_points()?).await?;
+    // Caught before anybody is told that we serve: who hears it may stop us at once.
+    let stop = stop_signal()?;
+    tokio::pin!(stop);
+    let store = tokio::select! {
+        opened = open_store(&config, &tasks, fail_points()?) => opened?,
+        () = &mut stop => return Ok(ExitCode::SUCCESS),
+    };
     let server = Server::bind(&config, store, render).await?;
     let (api, admin) = server.addresses().context("read the bound addresses")?;
     say(&format!(
         "oncely serves http://{api} (admin http://{admin})\n"
     ))?;
-    if server.run(stop_signal()?).await {
+    if server.run(stop).await {
         Ok(ExitCode::SUCCESS)
     } else {
         complain("error: `http.drain_timeout` was not enough; work in flight was cut off\n");

@@ -59,6 +59,19 @@ impl Config {
         if self.auth.tokens.is_empty() {
             violations.push(missing(keys::AUTH_TOKENS, "demo:a-long-random-token"));
         }
+        if self.ledger.allow_unsafe_durability {
+            let rule = "is not for `oncely serve`: a crash of Postgres may forget confirmed \
+                        operations, which then run again";
+            let fix = "set it to false; to try things out, use \
+                       `oncely dev --allow-unsafe-durability`";
+            let key = "ledger.allow_unsafe_durability";
+            violations.push(Violation::of_rule(
+                key,
+                true,
+                rule.to_owned(),
+                fix.to_owned(),
+            ));
+        }
         violations
     }
 

@@ -44,9 +44,8 @@ pub(super) async fn look_up(
 }
 
 impl Ledger {
-    /// Reads the record of `claim` on a fresh transaction: after a lost race, while somebody else has
-    /// the key, or when a COMMIT's
-    /// answer was lost.
+    /// Reads the record of `claim` on a fresh transaction: after a lost race, while somebody else
+    /// has the key, or when a COMMIT's answer was lost.
     pub async fn look_up(&self, claim: &Claim) -> Result<Option<Record>, Error> {
         let mut tx = self.begin().await?;
         let record = look_up(&mut tx, claim).await?;

@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod conformance;
 mod docs;
+mod faults;
 mod harness;
 mod hot;
 mod http;

@@ -80,7 +80,7 @@ impl App {
                 .await
                 .unwrap(),
         };
-        let url = Secret::new(database_url.clone());
+        let url = Secret::new(recipe.ledger_url.unwrap_or_else(|| database_url.clone()));
         let mut ledger = Ledger::new(&url, &config.ledger, config.idempotency.retention).unwrap();
         if recipe.stub_lock {
             ledger = ledger.with_stubbed_lock();

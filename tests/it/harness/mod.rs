@@ -3,15 +3,19 @@
 mod app;
 mod books;
 mod caller;
+mod process;
 mod raw;
 mod recipe;
+mod storm;
 mod traces;
 mod variant;
 
 pub(crate) use app::{App, migrated};
 pub(crate) use caller::{Caller, Reply, charge_body};
+pub(crate) use process::Process;
 pub(crate) use raw::head;
 pub(crate) use recipe::{Recipe, RedisChoice};
+pub(crate) use storm::storm;
 pub(crate) use variant::{VARIANTS, Variant};
 
 use std::future::Future;

@@ -19,14 +19,16 @@ pub(crate) enum RedisChoice {
 pub(crate) struct Recipe {
     /// Which Redis.
     pub(crate) redis: RedisChoice,
-    /// Where the database is reached, where that is not the test's own: through a proxy, say.
+    /// The database, where that is not one of the app's own on the shared server.
     pub(crate) database_url: Option<String>,
+    /// Where the app reaches the database, where that is not the database's own address.
+    pub(crate) ledger_url: Option<String>,
+    /// The prefix of its keys in Redis, where it shares them with another app.
+    pub(crate) key_prefix: Option<String>,
     /// Whether the advisory lock always says yes, so that the primary key alone must hold.
     pub(crate) stub_lock: bool,
     /// A token that it does not know, though every app does.
     pub(crate) revoked_token: Option<&'static str>,
-    /// The prefix of its keys in Redis, where that is not the test's own.
-    pub(crate) key_prefix: Option<String>,
     /// The settings.
     pub(crate) config: Config,
 }
@@ -40,8 +42,9 @@ impl Default for Recipe {
         Self {
             redis: RedisChoice::Shared,
             database_url: None,
-            stub_lock: false,
+            ledger_url: None,
             key_prefix: None,
+            stub_lock: false,
             revoked_token: None,
             config,
         }
@@ -55,9 +58,15 @@ impl Recipe {
         self
     }
 
-    /// With the database reached at `url`.
+    /// With the database at `url`, where the books are read too.
     pub(crate) fn database_at(mut self, url: impl Into<String>) -> Self {
         self.database_url = Some(url.into());
+        self
+    }
+
+    /// With the database reached by the app at `url`, a proxy, while the books are read past it.
+    pub(crate) fn through(mut self, url: impl Into<String>) -> Self {
+        self.ledger_url = Some(url.into());
         self
     }
 
