@@ -1,5 +1,7 @@
 //! How an app under test is made: which servers, which dialect, which settings.
 
+use std::time::Duration;
+
 use oncely::config::{Claim, Config};
 
 use super::App;
@@ -38,6 +40,10 @@ impl Default for Recipe {
         let mut config = Config::default();
         config.http_addr.set_port(0);
         config.admin_addr.set_port(0);
+        // A machine full of tests is slow, and what is tested is not how fast Redis and the ledger
+        // are: where a time-out is the subject, the test sets it.
+        config.hot.timeout = Duration::from_millis(500);
+        config.ledger.epoch_max_age = Duration::from_secs(3);
         config.idempotency.fingerprint_secret = "a secret of the tests' own".into();
         Self {
             redis: RedisChoice::Shared,
