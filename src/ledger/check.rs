@@ -1,9 +1,10 @@
 //! Looks at the server before serving, and refuses one that cannot keep the promise.
 
-use sqlx::FromRow;
+use sqlx::{Connection, FromRow, PgConnection};
+use tokio::time::timeout;
 
 use super::connection::Ledger;
-use super::error::{Error, Operation};
+use super::error::{Class, Error, Operation};
 use super::migrate::{MigrationStatus, migration_status};
 
 const SERVER: &str = "
@@ -68,20 +69,25 @@ pub enum Refusal {
 impl Ledger {
     /// Returns every reason not to serve from this database; empty where there is none.
     pub async fn check(&self, allow_unsafe_durability: bool) -> Result<Vec<Refusal>, Error> {
-        // No transaction of ours: a standby refuses one that may write, and it is to be named here.
-        let mut connection = self.reader().await?;
+        // Past the pools, which would only say that they waited. No transaction of ours: a standby
+        // refuses one that may write, and it is to be named here.
+        let connecting = PgConnection::connect_with(&self.options);
+        let mut connection = timeout(self.settings.acquire_timeout, connecting)
+            .await
+            .map_err(|elapsed| Error::new(Operation::Connect, Class::Transient, elapsed))?
+            .map_err(Error::driver(Operation::Connect))?;
         let failed = || Error::driver(Operation::Check);
         let server: Server = sqlx::query_as(SERVER)
-            .fetch_one(&mut *connection)
+            .fetch_one(&mut connection)
             .await
             .map_err(failed())?;
         let unlogged: Vec<String> = sqlx::query_scalar(UNLOGGED)
-            .fetch_all(&mut *connection)
+            .fetch_all(&mut connection)
             .await
             .map_err(failed())?;
         let schema = migration_status(&mut connection).await?;
 
-        connection.finish();
+        connection.close().await.map_err(failed())?;
 
         let mut refusals = Vec::new();
         if server.in_recovery {

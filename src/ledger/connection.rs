@@ -36,6 +36,8 @@ pub struct Ledger {
     /// One connection of its own for the epoch: a pool that requests have used up must not make
     /// the hot path's answers look stale, and so send even more requests to the pool.
     pub(super) watch: PgPool,
+    /// For a connection past the pools, whose failure says why: a pool only says that it waited.
+    pub(super) options: PgConnectOptions,
     pub(super) settings: config::Ledger,
     pub(super) retention: Duration,
     pub(super) stub_lock: bool,
@@ -76,6 +78,7 @@ impl Ledger {
         Ok(Self {
             pool,
             watch,
+            options,
             settings: settings.clone(),
             retention,
             stub_lock: false,
