@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
 use super::config::ConfigCommand;
-use crate::config::{self, Flag, Loaded, Sources};
+use crate::config::{self, Config, Flag, Loaded, Secret, Sources};
 
 /// Makes payment APIs effectively-once: a Redis hot path in front of a Postgres ledger.
 #[derive(Debug, Parser)]
@@ -128,6 +129,15 @@ impl Settings {
     /// What the settings are loaded from.
     pub fn sources(&self) -> Sources {
         Sources::of_process(self.config.clone(), self.flags())
+    }
+
+    /// Loads the settings of a command that needs the database and nothing else.
+    pub(super) fn load_with_database(&self) -> anyhow::Result<(Config, Secret)> {
+        let config = self.load()?.config;
+        let url = config.database_url.clone().context(
+            "`database_url` is not set: give --database-url, or set ONCELY_DATABASE_URL",
+        )?;
+        Ok((config, url))
     }
 
     /// The flags that were given; one with a name of its own wins over `--set`.

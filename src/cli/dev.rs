@@ -105,35 +105,36 @@ impl DevCommand {
         };
         let keep_directory = self.retain;
         if config.database_url.is_none() {
-            complain("starting a private Postgres …\n");
             let options = postgres::Options {
                 keep_directory,
                 ..postgres::Options::default()
             };
-            let started = tokio::task::spawn_blocking(move || options.start());
-            let server = started
-                .await
-                .context("start Postgres")?
-                .context("start Postgres")?;
+            let server = start_private("Postgres", move || options.start()).await?;
             config.database_url = Some(Secret::new(server.url()));
             private.postgres = Some(server);
         }
         if config.redis_url.is_none() {
-            complain("starting a private Redis …\n");
             let options = redis::Options {
                 keep_directory,
                 ..redis::Options::default()
             };
-            let started = tokio::task::spawn_blocking(move || options.start());
-            let server = started
-                .await
-                .context("start Redis")?
-                .context("start Redis")?;
+            let server = start_private("Redis", move || options.start()).await?;
             config.redis_url = Some(Secret::new(server.url()));
             private.redis = Some(server);
         }
         Ok(private)
     }
+}
+
+async fn start_private(
+    name: &'static str,
+    start: impl FnOnce() -> Result<servers::Server, servers::Error> + Send + 'static,
+) -> Result<servers::Server> {
+    complain(&format!("starting a private {name} …\n"));
+    let started = tokio::task::spawn_blocking(start).await;
+    started
+        .with_context(|| format!("start {name}"))?
+        .with_context(|| format!("start {name}"))
 }
 
 impl Private {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::output::say;
 use super::runtime::block_on;
@@ -12,10 +12,7 @@ use crate::ledger::Ledger;
 impl LedgerCommand {
     /// Raises or shows the epoch.
     pub fn run(self, settings: &Settings) -> Result<ExitCode> {
-        let config = settings.load()?.config;
-        let url = config.database_url.context(
-            "`database_url` is not set: give --database-url, or set ONCELY_DATABASE_URL",
-        )?;
+        let (config, url) = settings.load_with_database()?;
         block_on(async move {
             let ledger = Ledger::new(&url, &config.ledger, config.idempotency.retention)?;
             match self {

@@ -15,10 +15,7 @@ use crate::payments;
 impl MigrateCommand {
     /// Migrates, or shows how far the database is.
     pub fn run(self, settings: &Settings) -> Result<ExitCode> {
-        let config = settings.load()?.config;
-        let url = config.database_url.context(
-            "`database_url` is not set: give --database-url, or set ONCELY_DATABASE_URL",
-        )?;
+        let (_, url) = settings.load_with_database()?;
         block_on(async move {
             match self.action.unwrap_or(MigrateAction::Up) {
                 MigrateAction::Up => {

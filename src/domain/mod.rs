@@ -18,7 +18,7 @@ pub use canonical_json::{BodyError, canonicalize};
 pub use claim::Claim;
 pub use decide::{Decision, decide};
 pub use epoch::Epoch;
-pub use fingerprint::{Algorithm, Fingerprint, Fingerprinter, Subject, Verdict};
+pub use fingerprint::{Algorithm, Fingerprint, Fingerprinter, Subject, Verdict, json_type};
 pub use key::{Key, KeyError};
 pub use record::{Record, State};
 pub use response::{HeaderAllowList, HeaderRefused, Response, Stored, is_storable};

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::problem::{Code, Problem};
+use crate::domain::json_type;
 
 /// A JSON object, parsed and validated. Everything wrong is a 400 `body-invalid` that says what.
 #[derive(Debug, Clone)]
@@ -52,7 +53,7 @@ pub(super) fn parse<T: DeserializeOwned + Validate>(
         .get(CONTENT_TYPE)
         .and_then(|it| it.to_str().ok())
         .unwrap_or_default();
-    if !is_json(content_type) {
+    if json_type(content_type).is_none() {
         return Err(invalid(
             "Send the body as JSON, with Content-Type: application/json.".to_owned(),
         ));
@@ -66,16 +67,6 @@ pub(super) fn parse<T: DeserializeOwned + Validate>(
         serde_json::from_slice(bytes).map_err(|cause| invalid(explain(bytes, &cause)))?;
     value.validate().map_err(invalid)?;
     Ok(value)
-}
-
-fn is_json(content_type: &str) -> bool {
-    let essence = content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    essence == "application/json" || essence.ends_with("+json")
 }
 
 /// Says what is wrong with a body. It names the member and never repeats its value, which may be

@@ -100,12 +100,7 @@ impl Ledger {
     ///
     /// The connection is closed.
     pub async fn begin(&self) -> Result<Tx, Error> {
-        let connection = self
-            .pool
-            .acquire()
-            .await
-            .map_err(Error::driver(Operation::Begin))?;
-        Tx::begin(connection).await
+        Tx::begin(self.reader().await?).await
     }
 
     /// The pool, for reads of the host application. A write belongs into a transaction.

@@ -1,4 +1,4 @@
-//! A connection for reads outside an operation, which never goes back to the pool half-used.
+//! A borrowed connection that never goes back to the pool half-used: for reads, and under a `Tx`.
 
 use std::ops::{Deref, DerefMut};
 

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgTransactionManager;
-use sqlx::{PgConnection, Postgres, SqlSafeStr};
+use sqlx::{PgConnection, SqlSafeStr};
 use sqlx_core::transaction::TransactionManager;
 
 use super::error::{Class, Error, Operation};
+use super::reader::Reader;
 
 /// The transaction that an operation's effects belong into. Use it as a `PgConnection`:
 /// `sqlx::query("…").execute(&mut *tx)`; nested transactions (`tx.begin()`) are savepoints.
@@ -21,17 +21,13 @@ use super::error::{Class, Error, Operation};
 /// Dropped before its end, at any await point, its connection is closed and never returns to the
 /// pool: the server rolls back, and the next borrower is never inside somebody's transaction.
 pub struct Tx {
-    connection: PoolConnection<Postgres>,
-    is_ended: bool,
+    connection: Reader,
 }
 
 impl Tx {
     /// Starts a transaction on `connection`, at READ COMMITTED whatever the role's default is.
-    pub(super) async fn begin(connection: PoolConnection<Postgres>) -> Result<Self, Error> {
-        let mut tx = Self {
-            connection,
-            is_ended: false,
-        };
+    pub(super) async fn begin(connection: Reader) -> Result<Self, Error> {
+        let mut tx = Self { connection };
         let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE".into_sql_str();
         PgTransactionManager::begin(&mut tx.connection, Some(begin))
             .await
@@ -51,7 +47,7 @@ impl Tx {
         PgTransactionManager::commit(&mut self.connection)
             .await
             .map_err(Error::driver(Operation::Commit))?;
-        self.is_ended = true;
+        self.connection.finish();
         Ok(())
     }
 
@@ -62,16 +58,8 @@ impl Tx {
                 .await
                 .map_err(Error::driver(Operation::Rollback))?;
         }
-        self.is_ended = true;
+        self.connection.finish();
         Ok(())
-    }
-}
-
-impl Drop for Tx {
-    fn drop(&mut self) {
-        if !self.is_ended {
-            self.connection.close_on_drop();
-        }
     }
 }
 
@@ -91,8 +79,6 @@ impl DerefMut for Tx {
 
 impl fmt::Debug for Tx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tx")
-            .field("is_ended", &self.is_ended)
-            .finish_non_exhaustive()
+        f.debug_struct("Tx").finish_non_exhaustive()
     }
 }
