@@ -186,12 +186,17 @@ fn show(config: &Config, private: &Private, shown: &Shown) -> String {
         &process(&private.postgres),
     ]);
     table.add_row(["Redis", &url(&config.redis_url), &process(&private.redis)]);
-    let token = token.as_deref().unwrap_or("$TOKEN");
-    table.add_row(["token", token, "tenant demo"]);
+    let tenants = config.auth.tokens.keys().map(Tenant::as_str);
+    let tenants = format!("tenant {}", tenants.collect::<Vec<_>>().join(", "));
+    let token = token
+        .as_deref()
+        .unwrap_or("yours; put it into $TOKEN before you paste");
+    table.add_row(["token", token, &tenants]);
+    let bearer = shown.token.as_deref().unwrap_or("$TOKEN");
     let key = Uuid::new_v4();
     let curl = |amount: u32| {
         format!(
-            "curl -i http://{api}/charge -H 'Authorization: Bearer {token}' \
+            "curl -i http://{api}/charge -H \"Authorization: Bearer {bearer}\" \
              -H 'Idempotency-Key: {key}' -H 'Content-Type: application/json' \
              -d '{{\"amount\": {amount}, \"currency\": \"USD\", \"source\": \"tok_visa\"}}'"
         )

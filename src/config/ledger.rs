@@ -31,10 +31,10 @@ pub struct Ledger {
     /// database.
     #[serde(with = "duration")]
     pub acquire_timeout: Duration,
-    /// How long one step on the ledger may take, waiting for a connection included.
+    /// How long a whole operation may take, from its claim to its COMMIT, the handler included.
     /// Default: `10s`.
     ///
-    /// Too low: healthy work is given up and has to be read back. Too high: it outlives the
+    /// Too low: healthy work is rolled back and answered with 503. Too high: it outlives the
     /// request.
     #[serde(with = "duration")]
     pub operation_timeout: Duration,
@@ -95,7 +95,7 @@ pub struct Ledger {
     /// Whether to start against a Postgres that may forget commits. Default: `false`.
     ///
     /// Off: such a server is refused. On: after a crash of the database, operations that were
-    /// confirmed may be executed again.
+    /// confirmed may be executed again. `serve` refuses it: it is for `dev` and for tests.
     pub allow_unsafe_durability: bool,
 }
 

@@ -89,13 +89,6 @@ impl Config {
             let risk = "shorter than 16 bytes: it can be guessed";
             warnings.push(Warning { key, risk, fix });
         }
-        if self.ledger.allow_unsafe_durability {
-            warnings.push(Warning {
-                key: "ledger.allow_unsafe_durability",
-                risk: "a crash of Postgres may forget confirmed operations, which then run again",
-                fix: "set it to false outside tests",
-            });
-        }
         if self.hot.replay_when_ledger_down {
             warnings.push(Warning {
                 key: "hot.replay_when_ledger_down",

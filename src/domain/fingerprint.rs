@@ -183,7 +183,7 @@ impl Secret {
 }
 
 /// The type without parameters, in lower case, where it is a JSON one (RFC 6839's `+json` too).
-pub fn json_type(content_type: &str) -> Option<String> {
+pub(crate) fn json_type(content_type: &str) -> Option<String> {
     let essence = content_type
         .split(';')
         .next()

@@ -77,7 +77,9 @@ impl Hot {
         let reason = match &self.inner.connections {
             None => Reason::Absent,
             Some(it) if !it.is_up() => Reason::Disconnected,
-            Some(_) if self.inner.breaker.state() != State::Closed => Reason::Failing,
+            // Past its pause the breaker waits for a request to try; an idle process has none, and
+            // its connections are looked after all the same.
+            Some(_) if self.inner.breaker.state() == State::Open => Reason::Failing,
             Some(_) if self.inner.is_full.load(Ordering::Relaxed) => Reason::Full,
             Some(_) => return Status::Up,
         };
@@ -94,16 +96,5 @@ impl Hot {
                 is_full: AtomicBool::new(false),
             }),
         }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Absent => "no Redis is configured",
-            Self::Disconnected => "there is no connection to Redis",
-            Self::Failing => "Redis failed too often in a row",
-            Self::Full => "Redis' memory is full",
-        })
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 
 use axum::body::{Body, HttpBody as _, to_bytes};
-use axum::extract::{OriginalUri, Request};
+use axum::extract::{MatchedPath, OriginalUri, Request};
 use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -49,9 +49,10 @@ impl Guard {
         H: Handler<T, S>,
         S: Send + 'static,
     {
-        metrics::count_attempt(&self.operation, attempt_of(&request));
+        let operation = self.operation(&request);
+        metrics::count_attempt(&operation, attempt_of(&request));
         let (parts, body) = request.into_parts();
-        let checked = self.check(&parts, body);
+        let checked = self.check(&operation, &parts, body);
         // A body that trickles in holds nothing but its own connection.
         let deadline = Instant::now() + self.layer.options.request_timeout;
         let checked = match timeout_at(deadline, checked).await {
@@ -64,26 +65,36 @@ impl Guard {
         let (claim, body) = match checked {
             Ok(checked) => checked,
             Err(problem) => {
-                metrics::count_refused(&self.operation, problem.code().as_str());
+                metrics::count_refused(&operation, problem.code().as_str());
                 return problem.into_response();
             }
         };
         let request = Request::from_parts(parts, Body::from(body));
         let is_keyed = claim.is_some();
-        let running = execute(
-            &self.layer,
-            &self.operation,
-            claim,
-            (handler, state),
-            request,
-        );
+        let running = execute(&self.layer, &operation, claim, (handler, state), request);
         match timeout_at(deadline, running).await {
             Ok(answered) => answer::of(&self.layer.options, is_keyed, answered),
             Err(_elapsed) => answer::not_in_time(is_keyed),
         }
     }
 
-    async fn check(&self, parts: &Parts, body: Body) -> Result<(Option<Claim>, Bytes), Problem> {
+    /// The operation with the whole of its route's template. A router that was nested knows only the
+    /// end of it, and the same end under two prefixes is two operations.
+    fn operation(&self, request: &Request) -> Operation {
+        let own = self.operation.as_str();
+        let whole = request.extensions().get::<MatchedPath>();
+        match whole.map(|it| format!("{} {}", request.method(), it.as_str())) {
+            Some(whole) if whole != own => Operation::new(whole).unwrap_or(self.operation.clone()),
+            Some(_) | None => self.operation.clone(),
+        }
+    }
+
+    async fn check(
+        &self,
+        operation: &Operation,
+        parts: &Parts,
+        body: Body,
+    ) -> Result<(Option<Claim>, Bytes), Problem> {
         let tenant = parts.extensions.get::<Tenant>().ok_or_else(no_tenant)?;
         let key = self.key(parts)?;
         let body = read(body, self.layer.options.body_limit_bytes).await?;
@@ -93,7 +104,7 @@ impl Guard {
         let Some(key) = key else {
             return Ok((None, body));
         };
-        let scope = (tenant.clone(), self.operation.clone(), &key);
+        let scope = (tenant.clone(), operation.clone(), &key);
         let subject = self.subject(parts, body.clone());
         let fingerprinter = Arc::clone(&self.layer.options.fingerprinter);
         let claim = Claim::new(scope, self.policy.algorithm, subject, fingerprinter)

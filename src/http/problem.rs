@@ -173,12 +173,8 @@ impl Code {
 
     const fn advice(self) -> Advice {
         match self {
-            // The request is wrong in itself: no attempt at it can have run under this key.
-            Self::KeyMissing
-            | Self::KeyInvalid
-            | Self::BodyInvalid
-            | Self::NotFound
-            | Self::MethodNotAllowed => Advice {
+            // Answered for good: the same key repeats it, a new key is a new attempt to pay.
+            Self::CardDeclined => Advice {
                 retryable: false,
                 retry_same_key: false,
                 safe_new_key: true,
@@ -189,15 +185,15 @@ impl Code {
                 retry_same_key: true,
                 safe_new_key: false,
             },
-            // Answered for good: the same key repeats it, a new key is a new attempt to pay.
-            Self::CardDeclined => Advice {
-                retryable: false,
-                retry_same_key: false,
-                safe_new_key: true,
-            },
-            // This attempt did nothing, and says nothing of an earlier one under this key: a new
-            // key could do it a second time.
-            Self::BodyTooLarge | Self::KeyReused => Advice {
+            // This attempt did nothing, and says nothing of an earlier one, which may have come
+            // past another proxy or another version of this service: a new key could do it twice.
+            Self::KeyMissing
+            | Self::KeyInvalid
+            | Self::BodyInvalid
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::BodyTooLarge
+            | Self::KeyReused => Advice {
                 retryable: false,
                 retry_same_key: false,
                 safe_new_key: false,

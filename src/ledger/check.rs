@@ -8,7 +8,8 @@ use super::error::{Class, Error, Operation};
 use super::migrate::{MigrationStatus, migration_status};
 
 const SERVER: &str = "
-SELECT pg_is_in_recovery() AS in_recovery,
+SELECT current_setting('server_version_num')::int AS version,
+       pg_is_in_recovery() AS in_recovery,
        current_setting('fsync') AS fsync,
        current_setting('full_page_writes') AS full_page_writes,
        current_setting('synchronous_commit') AS synchronous_commit";
@@ -20,8 +21,12 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'oncely' AND c.relkind IN ('r', 'p') AND c.relpersistence <> 'p'
 ORDER BY 1";
 
+/// The first with `client_connection_check_interval`.
+const VERSION_MIN: i32 = 140_000;
+
 #[derive(FromRow)]
 struct Server {
+    version: i32,
     in_recovery: bool,
     fsync: String,
     full_page_writes: String,
@@ -31,6 +36,9 @@ struct Server {
 /// Why a database must not be served from, with the next step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// The server lacks what each connection is made to obey.
+    #[error("Postgres {}.{} is too old: 14 or later is needed; upgrade it", .0 / 10_000, .0 % 10_000)]
+    TooOld(i32),
     /// The server is a standby.
     #[error(
         "the database is a read replica: a ledger there shows commits late and takes no writes; \
@@ -90,6 +98,9 @@ impl Ledger {
         connection.close().await.map_err(failed())?;
 
         let mut refusals = Vec::new();
+        if server.version < VERSION_MIN {
+            refusals.push(Refusal::TooOld(server.version));
+        }
         if server.in_recovery {
             refusals.push(Refusal::ReadReplica);
         }

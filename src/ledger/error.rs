@@ -120,6 +120,8 @@ fn classify(operation: Operation, error: &sqlx::Error) -> Class {
         .and_then(sqlx::error::DatabaseError::code);
     let sqlstate_class = code.as_deref().and_then(|it| it.get(..2));
     match (operation, sqlstate_class) {
+        // Statement completion unknown: class 40, and no roll-back for sure.
+        (Operation::Commit, _) if code.as_deref() == Some("40003") => Class::Indeterminate,
         (Operation::Commit, Some("23" | "40")) => Class::Transient,
         (Operation::Commit, _) => Class::Indeterminate,
         // Nothing was sent yet, whatever the server says: a standby, a server that is starting.

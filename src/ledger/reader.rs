@@ -1,12 +1,18 @@
 //! A borrowed connection that never goes back to the pool half-used: for reads, and under a `Tx`.
 
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres};
+use tokio::time::timeout;
 
 use super::connection::Ledger;
 use super::error::{Error, Operation};
+use crate::shutdown::Tasks;
+
+/// A connection whose server does not answer for so long is given up.
+const RETURN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A borrowed connection. [`Reader::finish`] returns it to the pool.
 ///
@@ -31,8 +37,12 @@ impl Reader {
     }
 
     /// Returns the connection to the pool.
+    ///
+    /// The driver asks the server first whether it is still there, and would wait without limit.
     pub fn finish(mut self) {
         self.is_finished = true;
+        let returning = self.connection.return_to_pool();
+        Tasks::default().spawn(timeout(RETURN_TIMEOUT, returning));
     }
 }
 

@@ -190,14 +190,13 @@ fn risky_settings_are_warned_of_with_the_fix() {
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].to_string().contains("openssl rand -hex 32"));
 
-    let file = "[idempotency]\nfingerprint_secret = 'short'\n[ledger]\nallow_unsafe_durability = true\n[hot]\nreplay_when_ledger_down = true";
+    let file = "[idempotency]\nfingerprint_secret = 'short'\n[hot]\nreplay_when_ledger_down = true";
     let warnings = load_from(file, &[], &[]).unwrap().config.warnings();
     let keys: Vec<_> = warnings.iter().map(|it| it.key).collect();
     assert_eq!(
         keys,
         [
             "idempotency.fingerprint_secret",
-            "ledger.allow_unsafe_durability",
             "hot.replay_when_ledger_down",
         ]
     );

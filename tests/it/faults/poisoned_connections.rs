@@ -6,7 +6,7 @@
 use std::future::{Future, poll_fn};
 use std::task::Poll;
 
-use crate::harness::{App, Recipe, run};
+use crate::harness::{App, Recipe, run, until};
 
 #[test]
 fn no_write_is_lost_on_a_connection_that_a_cancelled_begin_left_in_a_transaction() {
@@ -19,9 +19,12 @@ fn no_write_is_lost_on_a_connection_that_a_cancelled_begin_left_in_a_transaction
         let caller = app.caller();
         let (mut n_poisoned, mut n_acknowledged) = (0, 0);
         for round in 1..=400_i64 {
-            // Cancelled at its first await, at its second, and so on: one of them is BEGIN's.
+            // With a connection at hand, a begin has few awaits, and one of them is BEGIN's.
+            drop(pool.acquire().await.unwrap());
+            until(|| async { 0 < pool.num_idle() }).await;
+            // Cancelled at its first await, at its second, and so on.
             let mut beginning = Box::pin(pool.begin());
-            let mut n_awaits_left = 1 + round % 4;
+            let mut n_awaits_left = 1 + round % 5;
             let ended = poll_fn(|context| {
                 n_awaits_left -= 1;
                 match beginning.as_mut().poll(context) {

@@ -51,7 +51,7 @@ fn a_missing_key() {
         "code":"key-missing",
         "retryable":false,
         "retry_same_key":false,
-        "safe_new_key":true}
+        "safe_new_key":false}
         "#);
     });
 }
@@ -74,7 +74,7 @@ fn a_key_that_is_none() {
         "code":"key-invalid",
         "retryable":false,
         "retry_same_key":false,
-        "safe_new_key":true}
+        "safe_new_key":false}
         "#);
     });
 }
@@ -100,7 +100,7 @@ fn a_body_that_is_none() {
         "code":"body-invalid",
         "retryable":false,
         "retry_same_key":false,
-        "safe_new_key":true}
+        "safe_new_key":false}
         "#);
         let twice = charge_body(1).replace('}', r#", "a": 1, "a": 2}"#);
         insta::assert_snapshot!(told(&app.caller().post("/charge", "k-1", &twice).await), @r#"
@@ -116,7 +116,7 @@ fn a_body_that_is_none() {
         "code":"body-invalid",
         "retryable":false,
         "retry_same_key":false,
-        "safe_new_key":true}
+        "safe_new_key":false}
         "#);
     });
 }
@@ -187,7 +187,7 @@ fn an_unknown_resource() {
         "code":"not-found",
         "retryable":false,
         "retry_same_key":false,
-        "safe_new_key":true}
+        "safe_new_key":false}
         "#);
         insta::assert_snapshot!(told(&app.caller().get("/nowhere").await), @r#"
         404
@@ -202,7 +202,7 @@ fn an_unknown_resource() {
         "code":"not-found",
         "retryable":false,
         "retry_same_key":false,
-        "safe_new_key":true}
+        "safe_new_key":false}
         "#);
     });
 }
@@ -226,7 +226,7 @@ fn an_unknown_method() {
         "code":"method-not-allowed",
         "retryable":false,
         "retry_same_key":false,
-        "safe_new_key":true}
+        "safe_new_key":false}
         "#);
     });
 }

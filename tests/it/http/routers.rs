@@ -3,6 +3,7 @@
 use axum::extract::{Path, State};
 use axum::routing::get;
 use axum::{Extension, Router};
+use http::StatusCode;
 use oncely::domain::Tenant;
 use oncely::http::{Policy, Routes, Tx};
 
@@ -107,5 +108,30 @@ fn a_guarded_route_that_knows_no_tenant_is_500_and_runs_nothing() {
         let reply = app.caller().post("/open", "k-1", "{}").await;
         assert_eq!((reply.status, reply.code().as_str()), (500, "internal"));
         assert!(app.is_untouched().await);
+    });
+}
+
+#[test]
+fn the_same_route_under_two_prefixes_is_two_operations() {
+    run(async {
+        let app = App::serving(Recipe::default(), |store, options, tokens| {
+            let orders = || {
+                Routes::new(store.clone(), options.clone())
+                    .post("/orders", Policy::required(), || async {
+                        StatusCode::CREATED
+                    })
+                    .authenticate(tokens.clone())
+                    .into_router()
+            };
+            Router::new().nest("/v1", orders()).nest("/v2", orders())
+        })
+        .await;
+        for path in ["/v1/orders", "/v2/orders"] {
+            let first = app.caller().post(path, "k-1", "{}").await;
+            assert_eq!(first.idempotency_status(), "created", "{path}");
+            let again = app.caller().post(path, "k-1", "{}").await;
+            assert_eq!(again.idempotency_status(), "replayed", "{path}");
+        }
+        assert_eq!(app.n_records().await, 2);
     });
 }
