@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod conformance;
 mod docs;
+mod guarantees;
 mod harness;
 mod hot;
 mod http;
