@@ -37,7 +37,11 @@ async fn app(claim: Claim) -> App {
         barrier: Barrier::new(2),
         n_arrived: AtomicUsize::new(0),
     });
-    let app = App::serving(Recipe::default().claim(claim), |store, options, tokens| {
+    // A latch that the victim left behind would be believed until the test gives up.
+    let recipe = Recipe::default()
+        .claim(claim)
+        .with(|config| config.hot.trust_window = config.hot.latch_ttl);
+    let app = App::serving(recipe, |store, options, tokens| {
         Routes::new(store.clone(), options)
             .post("/add/{first}/{second}", Policy::required(), add)
             .authenticate(tokens)

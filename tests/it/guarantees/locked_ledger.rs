@@ -5,9 +5,13 @@ use std::time::Duration;
 use oncely::config::Claim;
 use oncely::ledger;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::world::{after_in_flight, say, session, somebody_waits_for_a_lock};
 use crate::harness::{App, Recipe, run, until};
+
+/// Migrations wait for 5 s; a loaded machine needs a while to say so.
+const GIVES_UP_WITHIN: Duration = Duration::from_secs(20);
 
 #[test]
 fn while_the_ledger_is_locked_nothing_runs_and_the_retry_does() {
@@ -62,11 +66,12 @@ fn a_migration_that_cannot_get_its_lock_gives_up_and_requests_go_on_meanwhile() 
             ledger::migrate(&mut connection).await
         });
         somebody_waits_for_a_lock(&app).await;
-        let mut n_charges = 0;
+        let (since, mut n_charges) = (Instant::now(), 0);
         let given_up = loop {
             if let Some(ended) = migration.try_join_next() {
                 break ended.unwrap();
             }
+            assert!(since.elapsed() < GIVES_UP_WITHIN, "it waits for ever");
             n_charges += 1;
             let key = format!("k-{n_charges}");
             let first = caller.charge(&key, n_charges).await;
