@@ -45,6 +45,9 @@ pub struct Options {
     pub durability: Durability,
     /// More settings, such as `("max_connections", "300")`; they overrule all others.
     pub settings: Vec<(String, String)>,
+    /// The URL of a running server to be a standby of: its data are copied, and it is followed
+    /// through this very URL.
+    pub standby_of: Option<String>,
     /// Whether the directory stays when its owner ends.
     pub keep_directory: bool,
 }
@@ -85,7 +88,10 @@ impl Options {
             keep_directory: self.keep_directory,
             refuses_root: true,
         })?;
-        create_cluster(&kind.binary, &mut warden)?;
+        match &self.standby_of {
+            None => create_cluster(&kind.binary, &mut warden)?,
+            Some(primary) => copy_cluster(&kind.binary, primary, &mut warden)?,
+        }
         Server::start(Box::new(kind), warden)
     }
 }
@@ -106,12 +112,37 @@ fn create_cluster(postgres: &Path, warden: &mut Warden) -> Result<(), Error> {
             return Ok(());
         }
     }
+    Err(refused("initdb", warden))
+}
+
+/// Runs `pg_basebackup`, which also writes down whom to follow.
+fn copy_cluster(postgres: &Path, primary: &str, warden: &mut Warden) -> Result<(), Error> {
+    let data = warden.directory().join("data");
+    let binary = postgres.with_file_name("pg_basebackup");
+    let words = [
+        binary.to_string_lossy().as_ref(),
+        "-D",
+        data.to_string_lossy().as_ref(),
+        "-d",
+        primary,
+        "--write-recovery-conf",
+        "--checkpoint=fast",
+        "--no-sync",
+    ]
+    .map(str::to_owned);
+    if warden.run(&words)? {
+        return Ok(());
+    }
+    Err(refused("pg_basebackup", warden))
+}
+
+fn refused(order: &'static str, warden: &Warden) -> Error {
     let log = fs::read_to_string(warden.directory().join("run.log")).unwrap_or_default();
-    Err(Error::Refused {
+    Error::Refused {
         server: "postgres",
-        order: "initdb",
+        order,
         reason: log,
-    })
+    }
 }
 
 #[derive(Debug)]
@@ -161,11 +192,12 @@ impl Kind for Postgres {
     }
 }
 
-/// Reads `postmaster.pid`: the first line is the process, the eighth its status. A file that a
-/// killed server left names the old process.
+/// Reads `postmaster.pid`: the first line is the process, the eighth its status. A standby that takes
+/// readers calls itself just that. A file that a killed server left names the old process.
 fn says_ready(text: &str, pid: u32) -> bool {
     let mut lines = text.lines().map(str::trim);
-    lines.next() == Some(pid.to_string().as_str()) && lines.nth(6) == Some("ready")
+    lines.next() == Some(pid.to_string().as_str())
+        && matches!(lines.nth(6), Some("ready" | "standby"))
 }
 
 #[cfg(test)]
@@ -177,6 +209,7 @@ mod tests {
         let text = "12\n/data\n1700000000\n15432\n\n127.0.0.1\n  1 2\nready   \n";
         assert!(says_ready(text, 12));
         assert!(!says_ready(text, 13));
+        assert!(says_ready(&text.replace("ready", "standby"), 12));
         assert!(!says_ready(&text.replace("ready", "starting"), 12));
         assert!(!says_ready("", 12));
     }

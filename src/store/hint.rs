@@ -182,7 +182,8 @@ mod tests {
                 retry_after: RETRY_AFTER
             })
         );
-        for age in [251, 60_000, -1, -300_000] {
+        // Our clock, or that of the latch's owner, five minutes off in either direction.
+        for age in [251, 300_000, -1, -300_000] {
             let hint = judge(
                 &ours,
                 latch(&ours, time::Duration::milliseconds(age)),
@@ -233,6 +234,28 @@ mod tests {
             !is_replay(answer(&ours, EPOCH, NOW), KNOWN),
             "an expired answer is none"
         );
+    }
+
+    #[test]
+    fn a_clock_that_is_five_minutes_off_replays_or_asks_and_decides_nothing_else() {
+        const OFF: time::Duration = time::Duration::minutes(5);
+        let (ours, soon) = (claim(b"a"), NOW + WINDOW);
+        let replays = |expires_at, now| {
+            let held = answer(&ours, EPOCH, expires_at);
+            match judge(&ours, held, Knowledge { now, ..KNOWN }) {
+                Hint::Decided(Decision::Replay { .. }) => true,
+                Hint::AskLedger { foreign: None } => false,
+                Hint::AskLedger { foreign: Some(_) } => panic!("it is no latch"),
+                Hint::Decided(decision) => panic!("{decision:?}"),
+            }
+        };
+        for now in [NOW - OFF, NOW, NOW + OFF] {
+            assert!(replays(NOW + time::Duration::hours(72), now), "{now}");
+        }
+        assert!(!replays(soon, NOW + OFF), "a fast clock asks too early");
+        // A slow one repeats the recorded answer for as long as it is slow, and no longer.
+        assert!(replays(soon, NOW - OFF));
+        assert!(!replays(soon - OFF, NOW - OFF + WINDOW));
     }
 
     #[test]

@@ -235,7 +235,12 @@ impl Inner {
     /// Another transaction stored a record for this key while ours ran. That much is certain, so
     /// whatever goes wrong from here on must not say that nothing was done.
     async fn lost_race(&self, attempt: &Attempt) -> Result<Known, Error> {
-        match self.look_up_again(attempt).await {
+        let reached = self.points.reach("store.transactional.after_lost_race");
+        let found = match reached.await {
+            Ok(()) => self.look_up_again(attempt).await,
+            Err(injected) => Err(ledger::Error::commit_unanswered(injected)),
+        };
+        match found {
             Ok(Some(record)) => Ok(Known::of(&attempt.claim, record)),
             // It has expired since, or it was a claim that was rolled back.
             Ok(None) => Ok(Known::in_flight()),

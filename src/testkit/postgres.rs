@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use sqlx::{Connection, PgConnection};
 
 use super::docker::{Container, Recipe};
@@ -42,6 +42,10 @@ impl Postgres {
                 })
             }
             Backend::Docker => {
+                ensure!(
+                    options.standby_of.is_none(),
+                    "a standby is a local process only: install postgresql"
+                );
                 let mut command = vec!["postgres".to_owned()];
                 command.extend(options.arguments());
                 let container = Container::start(Recipe {

@@ -6,6 +6,7 @@ mod config;
 mod conformance;
 mod docs;
 mod faults;
+mod guarantees;
 mod harness;
 mod hot;
 mod http;

@@ -23,12 +23,24 @@ pub(super) enum Mode {
 /// What all connections of a proxy share.
 #[derive(Debug)]
 pub(super) struct Wire {
-    /// `host:port` of the server.
-    pub(super) upstream: String,
+    /// `host:port` of the server that new connections are led to.
+    pub(super) upstream: Mutex<String>,
     pub(super) mode: watch::Sender<Mode>,
     /// Counts the times at which all connections were reset.
     pub(super) resets: watch::Sender<u64>,
     pub(super) trigger: Trigger,
+}
+
+impl Wire {
+    pub(super) fn upstream(&self) -> String {
+        let upstream = self.upstream.lock();
+        upstream.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn lead_to(&self, address: String) {
+        let mut upstream = self.upstream.lock().unwrap_or_else(PoisonError::into_inner);
+        *upstream = address;
+    }
 }
 
 /// Why a connection ends without both sides having closed it.
@@ -85,7 +97,8 @@ async fn talk(wire: &Wire, client: &mut TcpStream) -> Result<(), End> {
         swallow(client, &mut mode).await;
         return Err(End::Reset);
     }
-    let upstream = TcpStream::connect(&wire.upstream).await;
+    let address = wire.upstream();
+    let upstream = TcpStream::connect(&address).await;
     let mut upstream = upstream.map_err(|_unreachable| End::Reset)?;
     // Small frames must not wait for each other.
     client.set_nodelay(true).ok();

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -45,7 +45,7 @@ impl Proxy {
         let listener = listen().await.context("starting a proxy")?;
         let address = listener.local_addr()?;
         let wire = Arc::new(Wire {
-            upstream,
+            upstream: Mutex::new(upstream),
             mode: watch::Sender::new(Mode::Pass),
             resets: watch::Sender::new(0),
             trigger: Trigger::default(),
@@ -108,6 +108,14 @@ impl Proxy {
     pub async fn cut(&self) {
         self.order(Order::Refuse).await;
         self.order(Order::Reset).await;
+    }
+
+    /// Resets all connections and leads new ones to another server, as the name of a primary does
+    /// after a fail-over.
+    pub async fn lead_to(&self, upstream_url: &str) -> anyhow::Result<()> {
+        self.wire.lead_to(address::of(upstream_url)?);
+        self.sever().await;
+        Ok(())
     }
 
     /// Resets all connections that are open now. New ones are welcome.

@@ -11,6 +11,7 @@
 //! | [`Proxy::refuse`] | refused | go on |
 //! | [`Proxy::cut`] | refused | reset |
 //! | [`Proxy::sever`] | forwarded | reset, once |
+//! | [`Proxy::lead_to`] | forwarded to another server | reset, once |
 //! | [`Proxy::blackhole`] | accepted, swallowed | swallowed in both directions, never closed |
 //! | [`Proxy::eat_replies`] | requests arrive | requests arrive, replies are swallowed |
 //!
