@@ -1,9 +1,14 @@
 # What people and CI run here. `make` lists it.
 
+# Here rustup puts cargo. An older cargo of the system, or a shell that was open before, must not matter.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+# The make of macOS starts simple commands itself, past the PATH above, unless the shell is not its own.
+SHELL := /bin/bash
+
 .DEFAULT_GOAL := help
 .PHONY: help setup dev test check images
 
-# Arguments for `make dev` and `make test`, such as ARGS="--port 9000".
+# Arguments for `make dev` and `make test`, such as ARGS="--http-addr 127.0.0.1:9000".
 ARGS ?=
 
 help: ## List the targets

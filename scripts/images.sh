@@ -43,8 +43,9 @@ provide() {
         say "$image is there"
         return 0
     fi
-    # A registry that does not answer must not hold us up for long.
-    if timeout_20 docker pull -q "$image" >/dev/null 2>&1; then
+    # A registry that does not answer must not hold us up for long; one that does may be slow.
+    if within 20 docker manifest inspect "$image" >/dev/null 2>&1 &&
+        within 600 docker pull -q "$image" >/dev/null; then
         say "$image was pulled"
         return 0
     fi
@@ -63,8 +64,9 @@ provide() {
     say "$image was built"
 }
 
-timeout_20() {
-    if command -v timeout >/dev/null; then timeout 20 "$@"; else "$@"; fi
+# within <seconds> <command>...
+within() {
+    if command -v timeout >/dev/null; then timeout "$@"; else shift && "$@"; fi
 }
 
 provide "$redis_image" redis-server 'mkdir -p "$1/data"' \

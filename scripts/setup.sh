@@ -1,8 +1,11 @@
 #!/bin/sh
 # Installs what `make dev` and `make test` need and this machine lacks: a C compiler and make, Rust, curl,
-# redis-server and Postgres. It is quick where nothing is missing, and leaves no service running
-# that was not running before. Debian, Ubuntu and macOS; elsewhere it says what to install.
+# ps, redis-server, Postgres and psql. It is quick where nothing is missing, and leaves no service
+# running that was not running before. Debian, Ubuntu and macOS; elsewhere it says what to install.
 set -eu
+
+# Rust goes here; what the Makefile runs looks here first too.
+export PATH="$HOME/.cargo/bin:$PATH"
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() {
@@ -11,37 +14,65 @@ fail() {
 }
 has() { command -v "$1" >/dev/null 2>&1; }
 
-has_postgres() {
-    has postgres && has initdb && return 0
+# Prints the folder of the Postgres that Oncely would start: the one in PATH, else the newest.
+postgres_bin() {
+    if has postgres && has initdb; then
+        dirname "$(command -v postgres)"
+        return 0
+    fi
+    newest=0 found=
     for bin in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin \
         /opt/homebrew/opt/postgresql*/bin /usr/local/opt/postgresql*/bin; do
-        [ -x "$bin/postgres" ] && [ -x "$bin/initdb" ] && return 0
+        [ -x "$bin/postgres" ] && [ -x "$bin/initdb" ] || continue
+        major=$(postgres_version "$bin/postgres")
+        major=${major%%.*}
+        [ "${major:-0}" -le "$newest" ] || newest=$major found=$bin
+    done
+    [ -n "$found" ] && printf '%s\n' "$found"
+}
+
+# Prints the redis-server that Oncely would start.
+redis_server() {
+    command -v redis-server && return 0
+    for bin in /opt/homebrew/opt/redis/bin /usr/local/opt/redis/bin; do
+        [ -x "$bin/redis-server" ] && printf '%s\n' "$bin/redis-server" && return 0
     done
     return 1
 }
 
-has_redis() {
-    has redis-server || [ -x /opt/homebrew/opt/redis/bin/redis-server ] ||
-        [ -x /usr/local/opt/redis/bin/redis-server ]
+postgres_version() { "$1" --version | sed -n 's/^postgres (PostgreSQL) \([0-9.]*\).*/\1/p'; }
+redis_version() { "$1" --version | sed -n 's/.* v=\([0-9.]*\).*/\1/p'; }
+
+has_redis() { redis_server >/dev/null; }
+has_postgres() { postgres_bin >/dev/null; }
+# Homebrew does not link a versioned Postgres into PATH; its psql is beside it.
+has_psql() { has psql || { has_postgres && [ -x "$(postgres_bin)/psql" ]; }; }
+
+# rustup's cargo brings what rust-toolchain.toml names; another one, such as Debian's, must be new
+# enough by itself.
+has_cargo() {
+    has cargo || return 1
+    [ ! -x "$(dirname "$(command -v cargo)")/rustup" ] || return 0
+    minor=$(cargo --version | sed -n 's/^cargo 1\.\([0-9]*\).*/\1/p')
+    [ "${minor:-0}" -ge 94 ]
 }
 
-# What is missing, as Debian calls it.
-missing=
-has_redis || missing="$missing redis-server"
-has_postgres || missing="$missing postgresql"
-has psql || missing="$missing postgresql-client"
-has curl || missing="$missing curl"
-has cc || missing="$missing gcc libc6-dev"
-has make || missing="$missing make"
+# Sets `missing` to what is missing, as Debian calls it.
+look() {
+    missing=
+    has_redis || missing="$missing redis-server"
+    has_postgres || missing="$missing postgresql"
+    has_psql || missing="$missing postgresql-client"
+    has curl || missing="$missing curl"
+    # Elsewhere the certificates have other places, and come with curl.
+    ! has apt-get || [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
+    has ps || missing="$missing procps"
+    has cc || missing="$missing gcc libc6-dev"
+    has make || missing="$missing make"
+}
 
 as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif has sudo; then
-        sudo "$@"
-    else
-        fail "installing needs root: run as root or install sudo, or run: apt-get install$missing"
-    fi
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
 policy=/usr/sbin/policy-rc.d
@@ -78,6 +109,8 @@ unquiet_services() {
 }
 
 install_debian() {
+    [ "$(id -u)" = 0 ] || has sudo ||
+        fail "installing needs root: run as root or install sudo, or run: apt-get install$missing"
     say "installing$missing (apt-get)"
     trap unquiet_services EXIT
     trap 'exit 130' INT
@@ -100,12 +133,40 @@ install_debian() {
 }
 
 install_macos() {
+    # They come together with make.
     has cc || fail "a C compiler is missing; install it: xcode-select --install"
     has brew || fail "Homebrew is missing; see https://brew.sh, then run this again"
-    has_redis || brew install redis >&2 || fail "brew install redis failed"
-    has_postgres || brew install postgresql@17 >&2 || fail "brew install postgresql@17 failed"
+    formulas=
+    has_redis || formulas="$formulas redis"
+    # It brings psql.
+    has_postgres && has_psql || formulas="$formulas postgresql@17"
+    has curl || formulas="$formulas curl"
+    if [ -n "$formulas" ]; then
+        say "installing$formulas (brew)"
+        # shellcheck disable=SC2086 # A list of formulas.
+        brew install $formulas >&2 || fail "brew failed; install by hand:$formulas"
+    fi
 }
 
+install_rust() {
+    say "installing Rust with rustup (https://rustup.rs) into $HOME/.cargo and $HOME/.rustup"
+    installer=$(curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs) ||
+        fail "https://sh.rustup.rs cannot be fetched; install Rust by hand, then run this again"
+    printf '%s\n' "$installer" | sh -s -- -y --profile minimal >&2 || fail "rustup failed"
+    hash -r # The shell remembers where the old cargo was.
+    has_cargo || fail "rustup ran, and there is still no cargo of its own in $HOME/.cargo/bin"
+    say "cargo is in $HOME/.cargo/bin: make looks there, and a new shell has it in PATH"
+}
+
+# check_version <what was found> <its version> <major needed> <why> <where newer packages are>
+check_version() {
+    major=${2%%.*}
+    [ "${major:-0}" -ge "${3%%.*}" ] ||
+        fail "found $1 ${2:-of an unknown version}, and Oncely needs $3 for $4;" \
+            "on Ubuntu 22.04 and Debian 11 install it from $5"
+}
+
+look
 if [ -n "$missing" ]; then
     if [ "$(uname)" = Darwin ]; then
         install_macos
@@ -114,24 +175,14 @@ if [ -n "$missing" ]; then
     else
         fail "this is neither Debian nor macOS; install these by hand:$missing"
     fi
-    has_redis || fail "redis-server is still missing; install it by hand"
-    has_postgres || fail "Postgres is still missing; install it by hand"
+    look
+    [ -z "$missing" ] || fail "still missing after installing; install by hand:$missing"
 fi
 
-# rustup reads rust-toolchain.toml and brings the toolchain that it names.
-if ! has cargo && [ -x "$HOME/.cargo/bin/cargo" ]; then
-    fail "cargo is not in PATH; run: . \"$HOME/.cargo/env\""
-fi
-if ! has cargo; then
-    rustup="curl --proto =https --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal"
-    if [ -z "${CI:-}" ]; then
-        fail "cargo is missing; install Rust: $rustup"
-    fi
-    say "installing Rust (rustup)"
-    has curl || {
-        missing=" curl ca-certificates"
-        install_debian
-    }
-    sh -c "$rustup" >&2 || fail "rustup failed"
-    say "cargo is in $HOME/.cargo/bin"
-fi
+has_cargo || install_rust
+
+redis=$(redis_server)
+postgres=$(postgres_bin)/postgres
+check_version "$redis" "$(redis_version "$redis")" 7.0 "SET with NX and GET" https://packages.redis.io
+check_version "$postgres" "$(postgres_version "$postgres")" 14 "client_connection_check_interval" \
+    https://apt.postgresql.org

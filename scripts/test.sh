@@ -3,6 +3,7 @@
 # can do on this machine, so that nobody takes silence for success.
 set -eu
 cd "$(dirname "$0")/.."
+export PATH="$HOME/.cargo/bin:$PATH"
 
 say() { printf '%s\n' "$*" >&2; }
 

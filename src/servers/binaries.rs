@@ -26,6 +26,12 @@ pub(super) const POSTGRES: Binary = Binary {
     homebrew: "postgresql@17",
 };
 
+const PSQL: Binary = Binary {
+    name: "psql",
+    debian: "postgresql-client",
+    homebrew: "postgresql@17",
+};
+
 /// Homebrew's prefixes, on Apple silicon and on Intel. Versioned formulas are not linked into PATH.
 const HOMEBREW: [&str; 2] = ["/opt/homebrew/opt", "/usr/local/opt"];
 
@@ -39,6 +45,18 @@ pub(super) fn find(binary: Binary) -> Result<PathBuf, Error> {
 pub fn check_installed() -> Result<(), Error> {
     find(REDIS_SERVER)?;
     find(POSTGRES).map(drop)
+}
+
+/// The `psql` beside the Postgres that [`postgres::Options::start`](super::postgres::Options::start)
+/// would start, where there is one, else the one in PATH or in the usual places.
+///
+/// Homebrew does not link versioned formulas into PATH, so there a bare `psql` is not found.
+pub fn psql() -> Result<PathBuf, Error> {
+    let postgres = find(POSTGRES).ok();
+    let beside = postgres.and_then(|it| fs::canonicalize(it).ok()?.parent().map(Path::to_owned));
+    let path = env::var_os("PATH").unwrap_or_default();
+    let elsewhere = env::split_paths(&path).chain(usual_places());
+    find_in(PSQL, beside.into_iter().chain(elsewhere))
 }
 
 fn find_in(binary: Binary, folders: impl Iterator<Item = PathBuf>) -> Result<PathBuf, Error> {
@@ -99,6 +117,14 @@ mod tests {
             "redis-server was not found in PATH or in the usual places; install it: \
              apt-get install redis-server / brew install redis"
         );
+    }
+
+    #[test]
+    fn psql_is_found_beside_postgres() {
+        let postgres = fs::canonicalize(find(POSTGRES).unwrap()).unwrap();
+        let beside = postgres.with_file_name("psql");
+        let psql = psql().unwrap();
+        assert!(psql == beside || !beside.exists(), "{}", psql.display());
     }
 
     #[test]

@@ -23,6 +23,11 @@
 //! A warden that is itself killed by SIGKILL cannot clean up. Nobody but a person or a machine that
 //! is out of memory does that.
 //!
+//! # For development and tests only
+//!
+//! A private server listens on loopback without a password (`initdb -A trust`). Other accounts on a
+//! shared machine can reach it while it runs, with all that its account may do.
+//!
 //! # Blocking
 //!
 //! All calls block: a few milliseconds each, up to seconds for a start or a stop. From async code
@@ -38,7 +43,7 @@ mod will;
 pub mod postgres;
 pub mod redis;
 
-pub use binaries::check_installed;
+pub use binaries::{check_installed, psql};
 pub use error::Error;
 pub use port::free_port;
 pub use server::Server;

@@ -54,7 +54,9 @@ async fn postgres() -> anyhow::Result<Postgres> {
     if let Some(url) = read(DATABASE_URL) {
         return Ok(Postgres::given(check(DATABASE_URL, url, "postgres")?));
     }
-    let mut options = servers::postgres::Options::with([("max_connections", "300")]);
+    // All tests of a run are on it, each with pools of its own, and a machine with many cores runs
+    // many at once: one that is refused a connection fails for no fault of its own.
+    let mut options = servers::postgres::Options::with([("max_connections", "500")]);
     options.durability = Durability::Off;
     Postgres::start_on(Backend::from_environment().await?, options).await
 }

@@ -53,14 +53,14 @@ async fn app() -> App {
 async fn psql(app: &App, script: String) -> String {
     let url = app.database_url.clone();
     let running = tokio::task::spawn_blocking(move || {
-        let mut child = Command::new("psql")
+        let mut child = Command::new(oncely::servers::psql().unwrap())
             .args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only"])
             .arg(url)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("psql is part of the PostgreSQL client; install postgresql-client");
+            .unwrap();
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(script.as_bytes()).unwrap();
         drop(stdin);

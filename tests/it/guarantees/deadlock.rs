@@ -12,8 +12,8 @@ use oncely::http::{Code, Policy, Problem, Routes, Tx};
 use sqlx::error::DatabaseError;
 use tokio::sync::Barrier;
 
-use super::world::Pending;
-use crate::harness::{App, Recipe, run};
+use super::world::{Pending, unhurried};
+use crate::harness::{App, run};
 
 const ADD: &str = "UPDATE public.accounts SET balance = balance + 1 WHERE name = $1";
 
@@ -38,7 +38,7 @@ async fn app(claim: Claim) -> App {
         n_arrived: AtomicUsize::new(0),
     });
     // A latch that the victim left behind would be believed until the test gives up.
-    let recipe = Recipe::default()
+    let recipe = unhurried()
         .claim(claim)
         .with(|config| config.hot.trust_window = config.hot.latch_ttl);
     let app = App::serving(recipe, |store, options, tokens| {

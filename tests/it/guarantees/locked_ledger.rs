@@ -7,8 +7,8 @@ use oncely::ledger;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::world::{after_in_flight, say, session, somebody_waits_for_a_lock};
-use crate::harness::{App, Recipe, run, until};
+use super::world::{after_in_flight, say, session, somebody_waits_for_a_lock, unhurried};
+use crate::harness::{App, run, until};
 
 /// Migrations wait for 5 s; a loaded machine needs a while to say so.
 const GIVES_UP_WITHIN: Duration = Duration::from_secs(20);
@@ -17,7 +17,7 @@ const GIVES_UP_WITHIN: Duration = Duration::from_secs(20);
 fn while_the_ledger_is_locked_nothing_runs_and_the_retry_does() {
     run(async {
         for claim in [Claim::Advisory, Claim::InsertWait] {
-            let recipe = Recipe::default().claim(claim).with(|config| {
+            let recipe = unhurried().claim(claim).with(|config| {
                 config.ledger.statement_timeout = Duration::from_millis(300);
             });
             let app = App::made(recipe).await;

@@ -2,13 +2,14 @@
 
 use oncely::config::Claim;
 
-use crate::harness::{App, Recipe, run};
+use super::world::unhurried;
+use crate::harness::{App, run};
 
 #[test]
 fn a_deferred_constraint_that_fails_at_commit_is_a_definite_answer_and_keeps_nothing() {
     run(async {
         for claim in [Claim::Advisory, Claim::InsertWait] {
-            let app = App::made(Recipe::default().claim(claim)).await;
+            let app = App::made(unhurried().claim(claim)).await;
             let caller = app.caller();
             app.execute(
                 "ALTER TABLE public.charges ADD CONSTRAINT one_of_each UNIQUE (amount) \
@@ -41,7 +42,7 @@ fn a_server_that_says_that_its_disk_is_full_is_unavailable_keeps_nothing_and_hea
     run(async {
         for table in ["oncely.records", "public.charges"] {
             for claim in [Claim::Advisory, Claim::InsertWait] {
-                let app = App::made(Recipe::default().claim(claim)).await;
+                let app = App::made(unhurried().claim(claim)).await;
                 let caller = app.caller();
                 app.execute(&format!(
                     "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \

@@ -1,13 +1,13 @@
 //! Two keys whose identities share the number of a lock.
 
-use super::world::{identity, session};
-use crate::harness::{App, Recipe, RedisChoice, run};
+use super::world::{identity, session, unhurried};
+use crate::harness::{App, RedisChoice, run};
 
 #[test]
 fn a_key_whose_lock_number_is_taken_by_another_is_in_flight_and_then_runs() {
     run(async {
         for redis in [RedisChoice::Shared, RedisChoice::Absent] {
-            let app = App::made(Recipe::default().redis(redis)).await;
+            let app = App::made(unhurried().redis(redis)).await;
             let caller = app.caller();
             let mut other = session(&app.database_url).await;
             let mut tx = sqlx::Connection::begin(&mut other).await.unwrap();

@@ -7,7 +7,7 @@ use redis::aio::MultiplexedConnection;
 use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
 
-use crate::harness::{App, Caller, Reply, charge_body, until};
+use crate::harness::{App, Caller, Recipe, Reply, charge_body, until};
 
 /// A charge that is under way while the test does something else.
 pub(super) struct Pending(JoinSet<reqwest::Result<Reply>>);
@@ -44,6 +44,12 @@ impl Pending {
     pub(super) async fn reply(mut self) -> Reply {
         self.0.join_next().await.unwrap().unwrap().unwrap()
     }
+}
+
+/// The default recipe with a Redis that is given its time: on a loaded machine too, an attempt that
+/// keeps nothing leaves no latch, and the next request need not ask about it.
+pub(super) fn unhurried() -> Recipe {
+    Recipe::default().with(|config| config.hot.timeout = std::time::Duration::from_secs(2))
 }
 
 /// The identity of a charge of tenant `demo`.

@@ -3,12 +3,14 @@
 use futures_util::future::join_all;
 use oncely::hot::Acquired;
 
-use super::server::Redis;
-use super::world::{acquire, completed, held_answer, held_latch, hot, identity, latch, redis_key};
+use super::world::{
+    acquire, ask, completed, connect, held_answer, held_latch, hot, identity, latch, redis,
+    redis_key,
+};
 
 #[tokio::test]
 async fn one_of_64_concurrent_requests_sets_its_latch_and_the_others_see_it() {
-    let redis = Redis::start().await;
+    let redis = redis().await;
     let (one, other) = (hot(&redis).await, hot(&redis).await);
     let identity = identity("k");
     let latches = [(); 64].map(|()| latch());
@@ -28,7 +30,7 @@ async fn one_of_64_concurrent_requests_sets_its_latch_and_the_others_see_it() {
 
 #[tokio::test]
 async fn what_is_held_is_read_back_whole() {
-    let redis = Redis::start().await;
+    let redis = redis().await;
     let hot = hot(&redis).await;
     let (identity, latch) = (identity("k"), latch());
     assert_eq!(
@@ -46,7 +48,7 @@ async fn what_is_held_is_read_back_whole() {
 
 #[tokio::test]
 async fn our_own_latch_is_never_somebody_elses() {
-    let redis = Redis::start().await;
+    let redis = redis().await;
     let hot = hot(&redis).await;
     let (identity, latch) = (identity("k"), latch());
     for _ in 0..2 {
@@ -59,23 +61,23 @@ async fn our_own_latch_is_never_somebody_elses() {
 
 #[tokio::test]
 async fn a_latch_always_has_an_end() {
-    let redis = Redis::start().await;
+    let redis = redis().await;
     let hot = hot(&redis).await;
     acquire(&hot, &identity("k")).await.unwrap();
     let key = redis_key(&identity("k"));
-    let left_ms: i64 = redis.ask(&format!("PTTL {key}")).await;
+    let left_ms: i64 = ask(&redis, &format!("PTTL {key}")).await;
     assert!((1..=15_000).contains(&left_ms), "{left_ms}");
 }
 
 #[tokio::test]
 async fn what_cannot_be_read_for_certain_is_garbage_and_stays_as_it_is() {
-    let redis = Redis::start().await;
+    let redis = redis().await;
     let hot = hot(&redis).await;
     let of_another_key = latch().encode(&identity("another"));
     let mut of_another_version = latch().encode(&identity("k"));
     of_another_version[3] = 2;
     let key = redis_key(&identity("k"));
-    let mut connection = redis.connect().await;
+    let mut connection = connect(&redis).await;
     for value in [
         &b""[..],
         b"OK",
@@ -88,17 +90,17 @@ async fn what_cannot_be_read_for_certain_is_garbage_and_stays_as_it_is() {
         set.exec_async(&mut connection).await.unwrap();
         let acquired = acquire(&hot, &identity("k")).await.unwrap();
         assert_eq!(acquired, Acquired::Garbage, "{value:?}");
-        let left: Vec<u8> = redis.ask(&format!("GET {key}")).await;
+        let left: Vec<u8> = ask(&redis, &format!("GET {key}")).await;
         assert_eq!(left, value);
     }
 }
 
 #[tokio::test]
 async fn a_value_of_another_type_is_garbage_and_no_failure_of_redis() {
-    let redis = Redis::start().await;
+    let redis = redis().await;
     let hot = hot(&redis).await;
     let key = redis_key(&identity("k"));
-    let _: i64 = redis.ask(&format!("RPUSH {key} 1")).await;
+    let _: i64 = ask(&redis, &format!("RPUSH {key} 1")).await;
     for _ in 0..10 {
         let acquired = acquire(&hot, &identity("k")).await.unwrap();
         assert_eq!(acquired, Acquired::Garbage);

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use oncely::domain::Stored;
 use oncely::hot::{Acquired, Cached, Completed, Envelope};
+use oncely::testkit::Redis;
 
-use super::server::Redis;
 use super::world::{
-    acquire, completed, held_answer, held_latch, hot, identity, latch, redis_key, whole_second,
+    acquire, ask, completed, held_answer, held_latch, hot, identity, latch, redis, redis_key,
+    whole_second,
 };
 
 async fn expires_at_ms(redis: &Redis, key: &str) -> i64 {
     let key = redis_key(&identity(key));
-    redis.ask(&format!("PEXPIRETIME {key}")).await
+    ask(redis, &format!("PEXPIRETIME {key}")).await
 }
 
 fn to_ms(instant: time::OffsetDateTime) -> i64 {
@@ -24,13 +25,13 @@ fn to_ms(instant: time::OffsetDateTime) -> i64 {
 
 #[tokio::test]
 async fn a_completed_answer_replaces_anothers_latch_garbage_and_other_types() {
-    let redis = Redis::start().await;
+    let redis = redis().await;
     let hot = hot(&redis).await;
     hot.acquire(&identity("latch"), &latch()).await.unwrap();
     let garbage = redis_key(&identity("garbage"));
-    let () = redis.ask(&format!("SET {garbage} x")).await;
+    let () = ask(&redis, &format!("SET {garbage} x")).await;
     let list = redis_key(&identity("list"));
-    let _: i64 = redis.ask(&format!("RPUSH {list} 1")).await;
+    let _: i64 = ask(&redis, &format!("RPUSH {list} 1")).await;
     for key in ["latch", "garbage", "list", "nothing"] {
         let answer = completed(key);
         let cached = hot.complete(&identity(key), &latch(), &answer).await;
@@ -42,7 +43,7 @@ async fn a_completed_answer_replaces_anothers_latch_garbage_and_other_types() {
 
 #[tokio::test]
 async fn an_answer_stays_for_the_retention_but_never_past_its_record() {
-    let redis = Redis::start().await;
+    let redis = redis().await;
     let hot = hot(&redis).await;
     let long = completed("{}");
     let mut short = completed("{}");
@@ -59,7 +60,7 @@ async fn an_answer_stays_for_the_retention_but_never_past_its_record() {
 
 #[tokio::test]
 async fn an_answer_of_an_expired_record_only_takes_the_latch_away() {
-    let redis = Redis::start().await;
+    let redis = redis().await;
     let hot = hot(&redis).await;
     for (key, expires_at) in [
         ("past", whole_second() - Duration::from_secs(1)),
@@ -78,7 +79,7 @@ async fn an_answer_of_an_expired_record_only_takes_the_latch_away() {
 
 #[tokio::test]
 async fn an_answer_over_the_limit_only_takes_our_own_latch_away() {
-    let redis = Redis::start().await;
+    let redis = redis().await;
     let hot = hot(&redis).await;
     let (fits, large) = (
         completed(&"x".repeat(16_384)),
@@ -102,7 +103,7 @@ async fn an_answer_over_the_limit_only_takes_our_own_latch_away() {
 
 #[tokio::test]
 async fn a_tombstone_is_kept_like_any_answer() {
-    let redis = Redis::start().await;
+    let redis = redis().await;
     let hot = hot(&redis).await;
     let mut answer = completed("");
     let status = answer.content.stored.status();
@@ -127,7 +128,7 @@ async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_polls_a_completion_once_finds_the_answer_and_not_the_latch() {
-    let redis = Redis::start().await;
+    let redis = redis().await;
     let hot = hot(&redis).await;
     let answer: Envelope<Completed> = completed("{}");
     for round in 0..200 {

@@ -5,5 +5,4 @@ mod complete;
 mod faults;
 mod probe;
 mod release;
-mod server;
 mod world;

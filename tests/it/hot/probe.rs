@@ -8,25 +8,24 @@ use oncely::shutdown::Tasks;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::server::Redis;
-use super::world::{hot, settings};
+use super::world::{absent_redis, ask, hot, redis, settings};
 
 #[tokio::test]
 async fn a_real_redis_passes_and_every_key_of_the_check_has_an_end() {
-    let redis = Redis::start().await;
+    let redis = redis().await;
     let hot = hot(&redis).await;
     assert!(matches!(hot.probe().await.unwrap(), Probed::Sound));
     assert_eq!(hot.status(), Status::Up);
-    let keys: Vec<String> = redis.ask("KEYS *").await;
+    let keys: Vec<String> = ask(&redis, "KEYS *").await;
     assert_eq!(keys.len(), 1);
     assert!(keys[0].starts_with("oncely:p:{"));
-    let left_ms: i64 = redis.ask(&format!("PTTL {}", keys[0])).await;
+    let left_ms: i64 = ask(&redis, &format!("PTTL {}", keys[0])).await;
     assert!((1..=15_000).contains(&left_ms));
 }
 
 #[tokio::test]
 async fn a_redis_that_is_not_there_is_excused() {
-    let redis = Redis::absent();
+    let redis = absent_redis().await;
     let hot = hot(&redis).await;
     let Probed::Degraded(error) = hot.probe().await.unwrap() else {
         panic!("nobody is there");

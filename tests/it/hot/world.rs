@@ -8,10 +8,39 @@ use oncely::config::Hot as Settings;
 use oncely::domain::{Epoch, Fingerprint, Identity, Key, Operation, Response, Stored, Tenant};
 use oncely::hot::{Acquired, Completed, Content, Envelope, Error, Hot, Latch, Status};
 use oncely::shutdown::Tasks;
+use oncely::testkit::{Redis, RedisOptions};
+use redis::aio::MultiplexedConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::server::Redis;
+/// A Redis of the test's own, because tests of the hot path hurt it.
+pub(super) async fn redis() -> Redis {
+    Redis::start(RedisOptions::default()).await.unwrap()
+}
+
+/// A port where nobody answers, until [`Redis::restart`].
+pub(super) async fn absent_redis() -> Redis {
+    let redis = redis().await;
+    redis.kill().await.unwrap();
+    redis
+}
+
+/// A connection of the test's own.
+pub(super) async fn connect(redis: &Redis) -> MultiplexedConnection {
+    let client = redis::Client::open(redis.url()).unwrap();
+    client.get_multiplexed_async_connection().await.unwrap()
+}
+
+/// Asks over a connection of the test's own: words are separated by blanks.
+pub(super) async fn ask<T: redis::FromRedisValue>(redis: &Redis, words: &str) -> T {
+    let mut words = words.split(' ');
+    let mut command = redis::cmd(words.next().unwrap());
+    words.for_each(|it| {
+        command.arg(it);
+    });
+    let mut connection = connect(redis).await;
+    command.query_async(&mut connection).await.unwrap()
+}
 
 /// A hot path with its background loop, which ends with the test's runtime.
 pub(super) async fn hot(redis: &Redis) -> Hot {
@@ -19,7 +48,7 @@ pub(super) async fn hot(redis: &Redis) -> Hot {
 }
 
 pub(super) async fn hot_with(redis: &Redis, settings: &Settings) -> Hot {
-    Hot::start(&redis.url(), settings, &Tasks::default())
+    Hot::start(&redis.url().into(), settings, &Tasks::default())
         .await
         .unwrap()
 }
