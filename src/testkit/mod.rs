@@ -55,6 +55,7 @@ mod environment;
 mod pair;
 mod postgres;
 mod proxy;
+mod ready;
 mod redis;
 mod run;
 mod source;

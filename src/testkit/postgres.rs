@@ -1,21 +1,15 @@
 //! A Postgres for tests, from whichever source.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use sqlx::{Connection, PgConnection};
 
 use super::docker::{Container, Recipe};
+use super::ready::until_it_answers;
 use super::source::Source;
 use super::{Backend, address, environment};
 use crate::servers::postgres::Options;
-
-/// A first start in a container creates a cluster; a slow machine takes 20 s for it.
-const READY_TIMEOUT: Duration = Duration::from_mins(1);
-/// A server that is starting accepts and says nothing for a moment.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
-const POLL: Duration = Duration::from_millis(20);
 
 /// A running Postgres. Dropping one that was started here stops and removes it.
 #[derive(Debug)]
@@ -112,19 +106,9 @@ impl Postgres {
 
     /// Waits until the server answers a query.
     pub async fn ready(&self) -> anyhow::Result<()> {
-        let answers = async {
-            loop {
-                match tokio::time::timeout(ANSWER_TIMEOUT, ask(&self.url)).await {
-                    Ok(Ok(())) => return,
-                    Ok(Err(_)) | Err(_) => tokio::time::sleep(POLL).await,
-                }
-            }
-        };
-        if tokio::time::timeout(READY_TIMEOUT, answers).await.is_ok() {
-            return Ok(());
-        }
-        // Once more, for the reason.
-        ask(&self.url).await.context("Postgres does not answer")
+        until_it_answers(|| ask(&self.url))
+            .await
+            .context("Postgres does not answer")
     }
 }
 

@@ -1,20 +1,14 @@
 //! A Redis for tests, from whichever source.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 
 use super::docker::{Container, Recipe};
+use super::ready::until_it_answers;
 use super::source::Source;
 use super::{Backend, address, environment};
 use crate::servers::redis::Options;
-
-/// A large append-only file takes a while to load.
-const READY_TIMEOUT: Duration = Duration::from_mins(1);
-/// A server that is starting accepts and says nothing for a moment.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
-const POLL: Duration = Duration::from_millis(20);
 
 /// A running Redis. Dropping one that was started here stops and removes it.
 #[derive(Debug)]
@@ -114,19 +108,7 @@ impl Redis {
 
     /// Waits until the server answers a ping.
     pub async fn ready(&self) -> anyhow::Result<()> {
-        let answers = async {
-            loop {
-                match tokio::time::timeout(ANSWER_TIMEOUT, ask(&self.url, "PING")).await {
-                    Ok(Ok(())) => return,
-                    Ok(Err(_)) | Err(_) => tokio::time::sleep(POLL).await,
-                }
-            }
-        };
-        if tokio::time::timeout(READY_TIMEOUT, answers).await.is_ok() {
-            return Ok(());
-        }
-        // Once more, for the reason.
-        ask(&self.url, "PING")
+        until_it_answers(|| ask(&self.url, "PING"))
             .await
             .context("Redis does not answer")
     }
