@@ -18,7 +18,7 @@ fn recipe(acquire_timeout: Duration) -> Recipe {
 #[test]
 fn a_hundred_clients_on_one_connection_end_without_a_deadlock_and_retries_succeed() {
     run(async {
-        let app = App::made(recipe(Duration::from_millis(60))).await;
+        let app = App::made(recipe(Duration::from_millis(250))).await;
         let caller = app.caller();
         let charges = (1..=N_CLIENTS).map(|amount| {
             let caller = caller.clone();
