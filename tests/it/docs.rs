@@ -137,20 +137,29 @@ fn tests() -> BTreeSet<String> {
             .trim_end_matches(".rs")
             .trim_end_matches("/mod")
             .replace('/', "::");
-        for name in text.split("fn ").skip(1) {
-            let name: String = name
-                .chars()
-                .take_while(|it| it.is_alphanumeric() || *it == '_')
-                .collect();
-            let inner = if path.starts_with("src/") {
-                "tests::"
-            } else {
-                ""
-            };
-            tests.insert(format!("{module}::{inner}{name}"));
-        }
+        let inner = if path.starts_with("src/") {
+            "tests::"
+        } else {
+            ""
+        };
+        let names = tests_in(&text);
+        tests.extend(names.map(|it| format!("{module}::{inner}{it}")));
     }
     tests
+}
+
+/// The names of the functions that an attribute makes tests.
+fn tests_in(text: &str) -> impl Iterator<Item = String> {
+    let mut is_test = false;
+    text.lines().map(str::trim).filter_map(move |line| {
+        is_test |= line == "#[test]" || line.starts_with("#[tokio::test");
+        let declared = line
+            .strip_prefix("fn ")
+            .or_else(|| line.strip_prefix("async fn "));
+        let was_test = declared.is_some() && std::mem::take(&mut is_test);
+        let name = declared.filter(|_| was_test)?.split(['(', '<']).next()?;
+        Some(name.to_owned())
+    })
 }
 
 /// What is wrong with the tables of guarantees: each row that begins with a number ends with its
@@ -222,4 +231,12 @@ fn this_list_of_tests_knows_tests_by_their_path() {
     let tests = tests();
     assert!(tests.contains("docs::this_list_of_tests_knows_tests_by_their_path"));
     assert!(tests.contains("domain::scope::tests::the_identity_never_changes"));
+    assert!(!tests.contains("docs::tests_in"), "that is no test");
+}
+
+#[test]
+fn a_function_is_a_test_only_where_an_attribute_says_so() {
+    let text = "fn a() {}\n#[test]\nfn b() {}\nfn c() {}\n    #[tokio::test(flavor = \"x\")]\n    \
+                #[expect(dead_code)]\n    async fn d() {}\n    async fn e<T>() {}\n// fn f() {}\n";
+    assert_eq!(tests_in(text).collect::<Vec<_>>(), ["b", "d"]);
 }

@@ -2,10 +2,21 @@
 
 use futures_util::future::join_all;
 
-use crate::harness::{App, VARIANTS, run};
+use crate::harness::{App, VARIANTS, Variant, run};
 
-const N_ROUNDS: i64 = 4;
 const N_AT_ONCE: usize = 64;
+
+/// How many keys a variant gets. Bugs of the claim itself show in one key of five, so the two variants
+/// in which everything, or the primary key alone, must hold get enough keys to meet them.
+fn n_rounds(variant: Variant) -> i64 {
+    match variant {
+        Variant::Shipped | Variant::LockStubbed => 25,
+        Variant::RedisAbsent
+        | Variant::LockStubbedWithRedis
+        | Variant::InsertWait
+        | Variant::InsertWaitWithRedis => 4,
+    }
+}
 
 #[test]
 fn of_64_simultaneous_requests_one_executes_and_the_others_wait_or_replay() {
@@ -13,7 +24,7 @@ fn of_64_simultaneous_requests_one_executes_and_the_others_wait_or_replay() {
         for variant in VARIANTS {
             let app = App::made(variant.recipe()).await;
             let caller = app.caller();
-            for amount in 1..=N_ROUNDS {
+            for amount in 1..=n_rounds(variant) {
                 let key = format!("k-{amount}");
                 let replies = join_all((0..N_AT_ONCE).map(|_| caller.charge(&key, amount))).await;
                 let n = |status: &str| {

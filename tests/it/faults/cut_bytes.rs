@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use oncely::config::Claim;
-use oncely::testkit::{Direction, Pair, Proxy};
+use oncely::testkit::Direction;
 
-use crate::harness::{App, Recipe, RedisChoice, migrated, run, until};
+use super::world::behind_a_proxy;
+use crate::harness::{Recipe, RedisChoice, run, until};
 
 /// A step shorter than any statement of ours, and no divisor of their lengths.
 const STEP: usize = 37;
@@ -15,9 +16,6 @@ const FAR: usize = 20_000;
 
 /// Sweeps until a request was over before its cut, and returns how many were cut.
 async fn sweep(recipe: Recipe, direction: Direction) -> usize {
-    let pair = Pair::shared().await.unwrap();
-    let database = migrated(pair.postgres.url()).await;
-    let proxy = Proxy::start(database.url()).await.unwrap();
     // The epoch's own questions would be counted too, and cut in place of the request.
     let hour = Duration::from_hours(1);
     let recipe = recipe.with(|config| {
@@ -25,7 +23,7 @@ async fn sweep(recipe: Recipe, direction: Direction) -> usize {
         config.ledger.epoch_max_age = hour;
         config.ledger.acquire_timeout = Duration::from_secs(1);
     });
-    let app = App::made(recipe.database_at(database.url()).through(proxy.url())).await;
+    let (app, proxy, _database) = behind_a_proxy(recipe).await;
     let caller = app.caller();
     assert_eq!(caller.charge("warm", 1_000_000).await.status, 201);
     for (n_cut, n_bytes) in (0..FAR).step_by(STEP).enumerate() {
@@ -61,7 +59,7 @@ async fn sweep(recipe: Recipe, direction: Direction) -> usize {
 fn both_ways(recipe: impl Fn() -> Recipe) {
     run(async {
         for direction in [Direction::Request, Direction::Reply] {
-            let n_cut = sweep(recipe(), direction).await;
+            let n_cut = Box::pin(sweep(recipe(), direction)).await;
             assert!(10 < n_cut, "{direction:?}: only {n_cut} were cut");
         }
     });

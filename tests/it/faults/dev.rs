@@ -6,8 +6,7 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 use sqlx::{Connection, PgConnection};
 
-use super::world::connect;
-use crate::harness::{Process, run, until};
+use crate::harness::{Process, redis_at, run, until};
 
 /// What `oncely dev` has printed, taken apart.
 struct Printed {
@@ -79,7 +78,7 @@ async fn directories(printed: &Printed) -> [PathBuf; 2] {
         .await
         .unwrap();
     connection.close().await.unwrap();
-    let mut redis = connect(&printed.redis_url).await;
+    let mut redis = redis_at(&printed.redis_url).await;
     let mut ask = redis::cmd("CONFIG");
     let ask = ask.arg("GET").arg("dir");
     let (_, folder): (String, String) = ask.query_async(&mut redis).await.unwrap();

@@ -18,7 +18,7 @@ async fn forget(app: &App, amount: i64) {
 #[test]
 fn a_new_epoch_ends_the_replays_of_a_lost_history() {
     run(async {
-        let app = App::start().await;
+        let app = App::made(Recipe::with_redis()).await;
         let caller = app.caller();
         assert_eq!(caller.charge("k-1", 1).await.status, 201);
         forget(&app, 1).await;
@@ -54,7 +54,7 @@ fn a_new_epoch_ends_the_replays_of_a_lost_history() {
 #[test]
 fn an_operation_across_a_new_epoch_leaves_no_answer_of_the_new_history() {
     run(async {
-        let app = App::start().await;
+        let app = App::made(Recipe::with_redis()).await;
         let caller = app.caller();
         let mut held = app.points.hold("store.transactional.after_commit");
         let first = super::world::Pending::charge(&caller, "k-1", 1);
@@ -85,11 +85,11 @@ fn while_the_ledger_is_away_redis_answers_only_where_the_policy_says_so() {
         let database: Database = migrated(postgres.url()).await;
         let app = |may_replay: bool| {
             App::made(
-                Recipe::default()
+                Recipe::with_redis()
                     .database_at(database.url())
                     .with(|config| {
                         config.hot.replay_when_ledger_down = may_replay;
-                        config.ledger.acquire_timeout = Duration::from_millis(300);
+                        config.ledger.acquire_timeout = Duration::from_secs(1);
                     }),
             )
         };

@@ -41,14 +41,14 @@ async fn observed(recipe: Recipe) -> (App, UnboundedReceiver<()>) {
 fn recipes() -> [(&'static str, Recipe); 3] {
     let narrow = |recipe: Recipe| recipe.with(|config| config.ledger.pool_size = 1);
     [
-        ("shipped", narrow(Recipe::default())),
+        ("shipped", narrow(Recipe::with_redis())),
         (
             "redis absent",
             narrow(Recipe::default().redis(RedisChoice::Absent)),
         ),
         (
             "insert_wait",
-            narrow(Recipe::default().claim(Claim::InsertWait)),
+            narrow(Recipe::with_redis().claim(Claim::InsertWait)),
         ),
     ]
 }
@@ -124,7 +124,7 @@ fn clients_that_hang_up_at_random_lose_no_acknowledged_charge_and_double_none() 
                 let (app, caller) = (&app, caller.clone());
                 async move {
                     let mut random = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(worker + 1);
-                    let mut acknowledged = Vec::new();
+                    let (mut acknowledged, mut n_hung_up) = (Vec::new(), 0);
                     for at in 0..n_requests / 10 {
                         random = random
                             .wrapping_mul(6_364_136_223_846_793_005)
@@ -134,18 +134,21 @@ fn clients_that_hang_up_at_random_lose_no_acknowledged_charge_and_double_none() 
                         // Hanging up at a random instant is the fault itself.
                         let patience = Duration::from_micros((random >> 33) % 12_000);
                         let hasty = caller.charge(&key, amount);
-                        drop(tokio::time::timeout(patience, hasty).await);
+                        let answer = tokio::time::timeout(patience, hasty).await;
+                        n_hung_up += usize::from(answer.is_err());
                         if at % 3 == 0 {
                             let reply = settled(app, &key, amount).await;
                             assert_eq!(reply.status, 201, "{reply:?}");
                             acknowledged.push(amount);
                         }
                     }
-                    acknowledged
+                    (acknowledged, n_hung_up)
                 }
             });
-            let acknowledged: Vec<i64> = join_all(workers).await.concat();
-            for amount in acknowledged {
+            let (acknowledged, n_hung_up): (Vec<_>, Vec<_>) =
+                join_all(workers).await.into_iter().unzip();
+            assert!(n_hung_up.iter().any(|it| 0 < *it), "nobody hung up");
+            for amount in acknowledged.concat() {
                 assert_eq!(app.n_charges_of(amount).await, 1, "pool of {pool_size}");
             }
             let n_twice = "SELECT count(*) FROM (SELECT 1 FROM public.charges GROUP BY amount \

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use oncely::config::Claim as Dialect;
 use oncely::domain::{
     Algorithm, Claim, Epoch, Fingerprint, Fingerprinter, Key, Operation, Subject, Tenant,
 };
 use oncely::hot::{Envelope, Latch};
-use oncely::testkit::Pair;
 
-use super::world::{Pending, connect, identity, record_key};
-use crate::harness::{App, Recipe, RedisChoice, Variant, charge_body, run, until};
+use super::world::{Pending, identity, record_key};
+use crate::harness::{App, Recipe, Variant, charge_body, run, shared_redis, until};
 
 /// The fingerprint of a charge, as the app under test takes it.
 fn fingerprint(key: &str, amount: i64) -> Fingerprint {
@@ -52,8 +50,7 @@ async fn plant(app: &App, key: &str, amount: i64, age: time::Duration) {
             attempt: 1,
         },
     };
-    let pair = Pair::shared().await.unwrap();
-    let mut redis = connect(pair.redis.url()).await;
+    let mut redis = shared_redis().await;
     let mut set = redis::cmd("SET");
     set.arg(record_key(app, key))
         .arg(latch.encode(&identity(key)));
@@ -67,7 +64,7 @@ async fn plant(app: &App, key: &str, amount: i64, age: time::Duration) {
 #[test]
 fn an_aged_latch_of_a_dead_process_stops_nobody() {
     run(async {
-        let app = App::start().await;
+        let app = App::made(Recipe::with_redis()).await;
         // The last one is of a clock that runs ahead.
         for (amount, age) in (1..).zip([300, 14_000, -60_000]) {
             let key = format!("k-{amount}");
@@ -85,14 +82,14 @@ fn an_aged_latch_of_a_dead_process_stops_nobody() {
 fn a_fresh_latch_is_in_flight_for_no_longer_than_it_is_trusted() {
     run(async {
         let long = Duration::from_mins(1);
-        let app = App::made(Recipe::default().with(|it| it.hot.trust_window = long)).await;
+        let app = App::made(Recipe::with_redis().with(|it| it.hot.trust_window = long)).await;
         plant(&app, "k-1", 1, time::Duration::ZERO).await;
         let reply = app.caller().charge("k-1", 1).await;
         assert_eq!((reply.status, reply.code().as_str()), (409, "in-flight"));
         assert_eq!(reply.header("retry-after"), "1");
         assert_eq!(app.n_charges().await, 0);
 
-        let app = App::start().await;
+        let app = App::made(Recipe::with_redis()).await;
         let caller = app.caller();
         plant(&app, "k-1", 1, time::Duration::ZERO).await;
         until(|| async { caller.charge("k-1", 1).await.status == 201 }).await;
@@ -105,7 +102,7 @@ fn a_fresh_latch_is_in_flight_for_no_longer_than_it_is_trusted() {
 #[test]
 fn a_mistaken_latch_does_not_make_a_mismatch_of_the_request_that_the_ledger_knows() {
     run(async {
-        let app = App::start().await;
+        let app = App::made(Recipe::with_redis()).await;
         let caller = app.caller();
         let first = caller.charge("k-1", 4200).await;
         plant(&app, "k-1", 9900, time::Duration::ZERO).await;
@@ -116,44 +113,6 @@ fn a_mistaken_latch_does_not_make_a_mismatch_of_the_request_that_the_ledger_know
         plant(&app, "k-1", 9900, time::Duration::ZERO).await;
         until(|| async { caller.charge("k-1", 9900).await.code() == "key-reused" }).await;
         assert_eq!((app.n_charges().await, app.n_records().await), (1, 1));
-    });
-}
-
-#[test]
-fn another_body_is_a_mismatch_while_the_first_is_in_flight_where_redis_knows_it() {
-    run(async {
-        for (dialect, has_redis) in [
-            (Dialect::Advisory, true),
-            (Dialect::Advisory, false),
-            (Dialect::InsertWait, true),
-            (Dialect::InsertWait, false),
-        ] {
-            let mut recipe = Recipe::default().claim(dialect);
-            if !has_redis {
-                recipe = recipe.redis(RedisChoice::Absent);
-            }
-            let app = App::made(recipe).await;
-            let caller = app.caller();
-            let mut held = app.points.hold("store.transactional.after_work");
-            let first = Pending::charge(&caller, "k-1", 4200);
-            assert!(held.arrived().await);
-            let expected = if has_redis {
-                (422, "key-reused".to_owned())
-            } else {
-                (409, "in-flight".to_owned())
-            };
-            for _ in 0..3 {
-                let other = caller.charge("k-1", 9900).await;
-                assert_eq!((other.status, other.code()), expected, "{dialect:?}");
-            }
-            let same = caller.charge("k-1", 4200).await;
-            assert_eq!(same.code(), "in-flight", "{dialect:?}");
-            held.release();
-            assert_eq!(first.reply().await.status, 201);
-            let other = caller.charge("k-1", 9900).await;
-            assert_eq!(other.code(), "key-reused", "{dialect:?}");
-            assert_eq!((app.n_charges().await, app.n_records().await), (1, 1));
-        }
     });
 }
 

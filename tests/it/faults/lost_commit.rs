@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use oncely::config::Claim;
-use oncely::testkit::{Fired, Pair, Proxy};
+use oncely::testkit::Fired;
 
-use super::world::Pending;
-use crate::harness::{App, Recipe, RedisChoice, Reply, migrated, run};
+use super::world::{Pending, behind_a_proxy};
+use crate::harness::{App, Recipe, RedisChoice, Reply, run};
 
 const N_ROUNDS: i64 = 6;
 
@@ -14,7 +14,7 @@ fn recipes() -> impl Iterator<Item = (String, Recipe)> {
     let dialects = [Claim::Advisory, Claim::InsertWait];
     dialects.into_iter().flat_map(|dialect| {
         [true, false].map(|has_redis| {
-            let recipe = Recipe::default().claim(dialect);
+            let recipe = Recipe::with_redis().claim(dialect);
             let name = format!("{dialect:?}, Redis: {has_redis}");
             if has_redis {
                 (name, recipe)
@@ -23,16 +23,6 @@ fn recipes() -> impl Iterator<Item = (String, Recipe)> {
             }
         })
     })
-}
-
-/// An app that reaches its database through a proxy.
-async fn behind_a_proxy(recipe: Recipe) -> (App, Proxy, oncely::testkit::Database) {
-    let pair = Pair::shared().await.unwrap();
-    let database = migrated(pair.postgres.url()).await;
-    let proxy = Proxy::start(database.url()).await.unwrap();
-    let url = proxy.url().to_owned();
-    let app = App::made(recipe.database_at(database.url()).through(url)).await;
-    (app, proxy, database)
 }
 
 /// Charges with a cut that is armed just before COMMIT, so that it can hit no other.
@@ -96,9 +86,9 @@ fn a_commit_whose_answer_never_comes_is_not_known_and_the_retry_replays_it() {
     run(async {
         for (name, recipe) in recipes() {
             let recipe = recipe.with(|config| {
-                config.ledger.operation_timeout = Duration::from_millis(800);
-                config.ledger.statement_timeout = Duration::from_millis(200);
-                config.ledger.acquire_timeout = Duration::from_millis(400);
+                config.ledger.operation_timeout = Duration::from_millis(1500);
+                config.ledger.statement_timeout = Duration::from_millis(500);
+                config.ledger.acquire_timeout = Duration::from_millis(800);
             });
             let (app, proxy, _database) = behind_a_proxy(recipe).await;
             for amount in 1..=3 {

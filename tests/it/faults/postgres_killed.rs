@@ -4,24 +4,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use oncely::testkit::{Pair, Postgres, PostgresOptions};
+use oncely::testkit::{Postgres, PostgresOptions};
 
-use super::world::{Pending, connect, hot_is_up, record_key};
-use crate::harness::{App, Recipe, migrated, run, until};
+use super::world::{Pending, hot_is_up, record_key};
+use crate::harness::{App, Recipe, RedisChoice, migrated, run, shared_redis, until};
 
 /// Impatient, so that an outage shows soon.
 fn recipe(database_url: &str) -> Recipe {
     Recipe::default().database_at(database_url).with(|config| {
-        config.ledger.acquire_timeout = Duration::from_millis(300);
-        config.ledger.operation_timeout = Duration::from_secs(1);
-        config.ledger.statement_timeout = Duration::from_millis(500);
+        config.ledger.acquire_timeout = Duration::from_secs(1);
+        config.ledger.operation_timeout = Duration::from_secs(3);
+        config.ledger.statement_timeout = Duration::from_secs(1);
     })
 }
 
 /// What Redis holds for a key.
 async fn held_by_redis(app: &App, key: &str) -> bool {
-    let pair = Pair::shared().await.unwrap();
-    let mut redis = connect(pair.redis.url()).await;
+    let mut redis = shared_redis().await;
     let mut exists = redis::cmd("EXISTS");
     let exists = exists.arg(record_key(app, key));
     exists.query_async(&mut redis).await.unwrap()
@@ -32,7 +31,7 @@ fn without_postgres_the_answer_is_503_nothing_is_cached_and_it_heals_by_itself()
     run(async {
         let postgres = Postgres::start(PostgresOptions::default()).await.unwrap();
         let database = migrated(postgres.url()).await;
-        let app = App::made(recipe(database.url())).await;
+        let app = App::made(recipe(database.url()).redis(RedisChoice::Shared)).await;
         let caller = app.caller();
         assert_eq!(caller.charge("k-0", 1000).await.status, 201);
 

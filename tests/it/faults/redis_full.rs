@@ -3,8 +3,8 @@
 use oncely::hot::{Reason, Status};
 use oncely::testkit::{Redis, RedisOptions};
 
-use super::world::{connect, hot_path_replays, is_marked, mark_ledger, on};
-use crate::harness::{App, run, storm, until};
+use super::world::{hot_path_replays, is_marked, mark_ledger, on};
+use crate::harness::{App, redis_at, run, storm, until};
 
 #[test]
 fn a_full_redis_still_replays_turns_nobody_away_and_takes_answers_again_once_it_has_room() {
@@ -46,7 +46,7 @@ fn a_full_redis_still_replays_turns_nobody_away_and_takes_answers_again_once_it_
 
 /// Writes until Redis refuses, and takes away the room that its clients' buffers give back.
 async fn fill(url: &str) {
-    let mut connection = connect(url).await;
+    let mut connection = redis_at(url).await;
     for (n, size) in [64 * 1024, 1024, 16].into_iter().enumerate() {
         let value = vec![b'x'; size];
         for at in 0.. {

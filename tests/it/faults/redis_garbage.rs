@@ -1,14 +1,11 @@
 //! Values in Redis that are not ours, not whole, or not of this key.
 
-use oncely::testkit::Pair;
-
-use super::world::{connect, is_marked, mark_ledger, record_key};
-use crate::harness::{App, run};
+use super::world::{is_marked, mark_ledger, record_key};
+use crate::harness::{App, Recipe, run, shared_redis};
 
 /// Puts something into the place of a record.
 async fn spoil(app: &App, key: &str, how: &str) {
-    let pair = Pair::shared().await.unwrap();
-    let mut redis = connect(pair.redis.url()).await;
+    let mut redis = shared_redis().await;
     let place = record_key(app, key);
     let mut get = redis::cmd("GET");
     let mut value: Vec<u8> = get.arg(&place).query_async(&mut redis).await.unwrap();
@@ -61,7 +58,7 @@ const SPOILS: [&str; 7] = [
 #[test]
 fn garbage_in_redis_counts_as_absent_and_is_repaired() {
     run(async {
-        let app = App::start().await;
+        let app = App::made(Recipe::with_redis()).await;
         let caller = app.caller();
         assert_eq!(caller.charge("k-other", 9900).await.status, 201);
         for (amount, how) in (1..).zip(SPOILS) {
@@ -86,10 +83,9 @@ fn garbage_in_redis_counts_as_absent_and_is_repaired() {
 #[test]
 fn garbage_before_the_first_request_does_not_keep_it_from_executing() {
     run(async {
-        let app = App::start().await;
+        let app = App::made(Recipe::with_redis()).await;
         let caller = app.caller();
-        let pair = Pair::shared().await.unwrap();
-        let mut redis = connect(pair.redis.url()).await;
+        let mut redis = shared_redis().await;
         for (amount, command) in [(1, "LPUSH"), (2, "SADD"), (3, "SET")] {
             let key = format!("k-{amount}");
             let mut spoil = redis::cmd(command);

@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use oncely::testkit::Pair;
 
-use super::world::{connect, record_key};
-use crate::harness::{App, Recipe, Reply, VARIANTS, run, until};
+use super::world::record_key;
+use crate::harness::{App, Recipe, Reply, VARIANTS, run, shared_redis, until};
 
 /// Lets the records of these charges expire so long ago, in the ledger and in Redis.
 async fn expire(app: &App, keys: &[String], ago: &str) {
-    let pair = Pair::shared().await.unwrap();
-    let mut redis = connect(pair.redis.url()).await;
+    let mut redis = shared_redis().await;
     for key in keys {
         let id = u128::from_be_bytes(super::world::identity(key).id());
         app.execute(&format!(
@@ -113,21 +111,32 @@ fn an_expired_record_that_was_not_pruned_is_taken_over_by_one() {
 #[test]
 fn an_expired_answer_is_never_replayed_although_redis_may_keep_answers_longer() {
     run(async {
-        let recipe = Recipe::default().with(|config| {
-            config.idempotency.retention = Duration::from_millis(700);
+        let recipe = Recipe::with_redis().with(|config| {
+            config.idempotency.retention = Duration::from_secs(3);
             config.hot.retention = Duration::from_hours(1);
         });
         let app = App::made(recipe).await;
         let caller = app.caller();
         let is_expired =
             "SELECT count(*) FROM oncely.records WHERE expires_at <= clock_timestamp()";
-        for round in 1..=3 {
+        let (mut n_created, mut n_replayed) = (0, 0);
+        for _ in 1..=2 {
+            // The answer's end lies in Redis, so no statement can bring it nearer: it has to come.
+            until(|| async { app.count(is_expired).await == app.n_records().await }).await;
             let first = caller.charge("k-1", 1).await;
             assert_eq!(first.idempotency_status(), "created", "{first:?}");
+            n_created += 1;
             let again = caller.charge("k-1", 1).await;
-            assert_eq!(again.essence(), first.essence());
-            until(|| async { app.count(is_expired).await == 1 }).await;
-            assert_eq!(app.n_charges().await, round);
+            // On a machine that took longer than the retention, the database says which it must be.
+            match again.idempotency_status() {
+                "replayed" => {
+                    assert_eq!(again.essence(), first.essence());
+                    n_replayed += 1;
+                }
+                _ => n_created += 1,
+            }
+            assert_eq!(app.n_charges().await, n_created);
         }
+        assert!(0 < n_replayed, "the answer was never kept");
     });
 }

@@ -72,7 +72,8 @@ fn a_transaction_that_sits_idle_is_ended_its_lock_is_freed_and_it_never_commits(
     run(async {
         for claim in [Claim::Advisory, Claim::InsertWait] {
             let recipe = Recipe::default().claim(claim).with(|config| {
-                config.ledger.idle_in_transaction_timeout = Duration::from_millis(300);
+                // A request has to arrive in between, on a machine that may be busy.
+                config.ledger.idle_in_transaction_timeout = Duration::from_millis(2500);
             });
             let app = App::made(recipe).await;
             let caller = app.caller();

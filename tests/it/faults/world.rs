@@ -4,11 +4,10 @@
 use oncely::domain::{Identity, Key, Operation, Tenant};
 use oncely::failpoint::Arrival;
 use oncely::hot::Status;
-use oncely::testkit::Redis;
-use redis::aio::MultiplexedConnection;
+use oncely::testkit::{Database, Pair, Proxy, Redis};
 use tokio::task::JoinSet;
 
-use crate::harness::{App, Caller, Recipe, RedisChoice, Reply, until};
+use crate::harness::{App, Caller, Recipe, RedisChoice, Reply, migrated, until};
 
 /// The steps of a transactional operation, in their order.
 pub(super) const POINTS: [&str; 9] = [
@@ -28,10 +27,13 @@ pub(super) fn on(redis: &Redis) -> Recipe {
     Recipe::default().redis(RedisChoice::At(redis.url().to_owned()))
 }
 
-/// A connection past the service under test.
-pub(super) async fn connect(redis_url: &str) -> MultiplexedConnection {
-    let client = redis::Client::open(redis_url).unwrap();
-    client.get_multiplexed_async_connection().await.unwrap()
+/// An app that reaches a database of its own through a proxy.
+pub(super) async fn behind_a_proxy(recipe: Recipe) -> (App, Proxy, Database) {
+    let pair = Pair::shared().await.unwrap();
+    let database = migrated(pair.postgres.url()).await;
+    let proxy = Proxy::start(database.url()).await.unwrap();
+    let recipe = recipe.database_at(database.url()).through(proxy.url());
+    (Box::pin(App::made(recipe)).await, proxy, database)
 }
 
 /// The identity of a charge of tenant `demo`.

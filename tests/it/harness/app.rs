@@ -36,7 +36,7 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// The app as shipped, on the shared pair.
+    /// The app by the default recipe.
     pub(crate) async fn start() -> Self {
         Self::made(Recipe::default()).await
     }
@@ -112,7 +112,7 @@ impl App {
         Caller::new(&self.url, "acme-token")
     }
 
-    /// A second app on the same database and the same keys in Redis, as another process would be.
+    /// The database that was made for it; `None` where the recipe named another.
     pub(crate) fn database(&self) -> Option<&Database> {
         self.database.as_ref()
     }

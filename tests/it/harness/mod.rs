@@ -16,13 +16,14 @@ pub(crate) use process::Process;
 pub(crate) use raw::head;
 pub(crate) use recipe::{Recipe, RedisChoice};
 pub(crate) use storm::storm;
+pub(crate) use traces::{redis_at, shared_redis};
 pub(crate) use variant::{VARIANTS, Variant};
 
 use std::future::Future;
 use std::time::Duration;
 
 /// How long one test may take before it is called stuck.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// How often something is looked at that has no signal to wait for.
 const GLANCE: Duration = Duration::from_millis(10);

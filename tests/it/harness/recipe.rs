@@ -17,6 +17,20 @@ pub(crate) enum RedisChoice {
     At(String),
 }
 
+/// The Redis of an app that does not ask for one: none in a run with `ONCELY_TEST_REDIS=absent`, which
+/// shows that the service says the same without it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "which of the two runs this is only the environment can say"
+)]
+fn redis_of_this_run() -> RedisChoice {
+    match std::env::var("ONCELY_TEST_REDIS").as_deref() {
+        Ok("absent") => RedisChoice::Absent,
+        Ok(other) => panic!("ONCELY_TEST_REDIS is {other:?}, and only `absent` is known"),
+        Err(_) => RedisChoice::Shared,
+    }
+}
+
 /// How an app is made.
 pub(crate) struct Recipe {
     /// Which Redis.
@@ -46,7 +60,7 @@ impl Default for Recipe {
         config.ledger.epoch_max_age = Duration::from_secs(3);
         config.idempotency.fingerprint_secret = "a secret of the tests' own".into();
         Self {
-            redis: RedisChoice::Shared,
+            redis: redis_of_this_run(),
             database_url: None,
             ledger_url: None,
             key_prefix: None,
@@ -58,6 +72,11 @@ impl Default for Recipe {
 }
 
 impl Recipe {
+    /// The default recipe with the shared Redis in every run, for tests whose subject is Redis.
+    pub(crate) fn with_redis() -> Self {
+        Self::default().redis(RedisChoice::Shared)
+    }
+
     /// With another Redis.
     pub(crate) fn redis(mut self, redis: RedisChoice) -> Self {
         self.redis = redis;

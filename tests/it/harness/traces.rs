@@ -17,7 +17,7 @@ pub(crate) struct StoredRow {
 impl App {
     /// The values of all keys under the app's prefix.
     pub(crate) async fn redis_values(&self) -> Vec<Vec<u8>> {
-        let mut redis = redis().await;
+        let mut redis = shared_redis().await;
         let mut values = Vec::new();
         for key in self.redis_keys(&mut redis).await {
             // It may have expired, or been taken away, since it was listed.
@@ -28,7 +28,7 @@ impl App {
 
     /// Takes all keys under the app's prefix away: a flush that other tests do not notice.
     pub(crate) async fn flush_redis(&self) {
-        let mut redis = redis().await;
+        let mut redis = shared_redis().await;
         for key in self.redis_keys(&mut redis).await {
             redis.del::<_, ()>(key).await.unwrap();
         }
@@ -60,8 +60,14 @@ impl App {
     }
 }
 
-async fn redis() -> MultiplexedConnection {
+/// A connection to the Redis that all tests share, past the service under test.
+pub(crate) async fn shared_redis() -> MultiplexedConnection {
     let pair = Pair::shared().await.unwrap();
-    let client = redis::Client::open(pair.redis.url()).unwrap();
+    redis_at(pair.redis.url()).await
+}
+
+/// A connection to the Redis at `url`, past the service under test.
+pub(crate) async fn redis_at(url: &str) -> MultiplexedConnection {
+    let client = redis::Client::open(url).unwrap();
     client.get_multiplexed_async_connection().await.unwrap()
 }

@@ -35,7 +35,7 @@ pub(crate) const VARIANTS: [Variant; 6] = [
 impl Variant {
     /// The recipe of this variant.
     pub(crate) fn recipe(self) -> Recipe {
-        let recipe = Recipe::default();
+        let recipe = Recipe::with_redis();
         match self {
             Self::Shipped => recipe,
             Self::RedisAbsent => recipe.redis(RedisChoice::Absent),

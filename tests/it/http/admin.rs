@@ -42,7 +42,7 @@ fn said(reply: &Reply) -> (u16, String) {
 #[test]
 fn a_process_is_alive_and_ready_until_it_stops() {
     run(async {
-        let (app, stopping) = with_admin(Recipe::default()).await;
+        let (app, stopping) = with_admin(Recipe::with_redis()).await;
         let caller = app.caller();
         assert_eq!(caller.get("/livez").await.body, "alive\n");
         let ready = caller.get("/readyz").await;
@@ -115,7 +115,7 @@ fn born() -> Vec<String> {
 #[test]
 fn metrics_are_born_at_zero_and_count_what_happened() {
     run(async {
-        let (app, _stopping) = with_admin(Recipe::default()).await;
+        let (app, _stopping) = with_admin(Recipe::with_redis()).await;
         let caller = app.caller();
         caller.post("/observed", "k-1", "{}").await;
         caller.post("/observed", "k-1", "{}").await;

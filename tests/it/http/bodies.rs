@@ -243,7 +243,7 @@ const WRONG: [(&str, &str); 19] = [
 #[test]
 fn each_wrong_member_of_a_charge_is_named_and_burns_no_key() {
     run(async {
-        let app = App::start().await;
+        let app = App::made(Recipe::with_redis()).await;
         for (nr, (member, body)) in WRONG.into_iter().enumerate() {
             let key = format!("k-{nr}");
             let reply = app.caller().post("/charge", &key, body).await;

@@ -85,13 +85,23 @@ fn a_key_that_is_none_is_refused_with_its_code_and_leaves_no_trace() {
 }
 
 #[test]
-fn a_nul_or_a_line_feed_in_a_key_never_reaches_the_service() {
+fn bytes_that_http_forbids_in_a_header_are_refused_bare_before_the_service_sees_them() {
     run(async {
         let app = App::start().await;
-        for line in [&b"idempotency-key: a\0b"[..], b"idempotency-key: a\x01b"] {
+        for (what, line) in [
+            ("a NUL", &b"idempotency-key: a\0b"[..]),
+            ("a line feed", b"idempotency-key: a\nb"),
+            ("a carriage return", b"idempotency-key: a\rb"),
+            ("a control character", b"idempotency-key: a\x01b"),
+            ("a delete", b"idempotency-key: a\x7fb"),
+        ] {
             let reply = app.post_lines(&[line], charge_body(4200).as_bytes()).await;
-            assert_eq!(reply.status, 400, "{line:?}");
-            assert!(app.is_untouched().await, "{line:?}");
+            assert_eq!(reply.status, 400, "{what}");
+            // Nothing in the answer is ours: no status of a key, no problem, no body.
+            assert_eq!(reply.idempotency_status(), "", "{what}");
+            assert_eq!(reply.header("content-type"), "", "{what}");
+            assert!(reply.body.is_empty(), "{what}: {reply:?}");
+            assert!(app.is_untouched().await, "{what}");
         }
     });
 }

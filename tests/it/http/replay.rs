@@ -65,7 +65,7 @@ fn every_kind_of_answer_is_replayed_byte_for_byte_in_every_variant() {
 #[test]
 fn redis_alone_replays_what_the_ledger_replays() {
     run(async {
-        let app = shop(Recipe::default()).await;
+        let app = shop(Recipe::with_redis()).await;
         let caller = app.caller();
         for name in ["gzip", "binary", "no-content", "links", "created"] {
             let path = format!("/answer/{name}");
@@ -82,7 +82,7 @@ fn redis_alone_replays_what_the_ledger_replays() {
 fn an_answer_whose_time_in_redis_is_over_is_replayed_from_the_ledger() {
     run(async {
         let short = std::time::Duration::from_millis(1);
-        let app = App::made(Recipe::default().with(|it| it.hot.retention = short)).await;
+        let app = App::made(Recipe::with_redis().with(|it| it.hot.retention = short)).await;
         let first = app.caller().charge("k-1", 4200).await;
         until(async || app.redis_values().await.is_empty()).await;
         assert_replays(&app.caller().charge("k-1", 4200).await, &first, "expired");
@@ -93,15 +93,15 @@ fn an_answer_whose_time_in_redis_is_over_is_replayed_from_the_ledger() {
 #[test]
 fn another_process_replays_with_and_without_the_same_redis() {
     run(async {
-        let app = App::start().await;
+        let app = App::made(Recipe::with_redis()).await;
         let first = app.caller().charge("k-1", 4200).await;
-        let second = App::made(Recipe::default().beside(&app)).await;
+        let second = App::made(Recipe::with_redis().beside(&app)).await;
         assert_replays(
             &second.caller().charge("k-1", 4200).await,
             &first,
             "same keys",
         );
-        let mut apart = Recipe::default().beside(&app);
+        let mut apart = Recipe::with_redis().beside(&app);
         apart.key_prefix = Some(key_prefix());
         let third = App::made(apart).await;
         assert_replays(
