@@ -255,8 +255,8 @@ fn the_promise_nobody_can_keep_is_found_in_any_spelling() {
 #[test]
 fn the_promise_is_found_on_every_page_and_one_page_may_refuse_it_once() {
     let refusal = concat!(
-        "The effect is X. \"Exactly",
-        " once\" we never say: a caller"
+        "The effect is X. \"Exactl",
+        "y once\" we never say: a caller"
     );
     let (one, other) = ("docs/guarantees.md", "README.md");
     assert!(promise_on_a_page(one, refusal).is_empty());
