@@ -48,7 +48,7 @@ fn a_latch_whose_reply_is_swallowed_is_replaced_by_the_answer_and_the_retry_repl
         proxy.eat_replies().await;
         let first = app.caller().charge("k-1", 1).await;
         assert_eq!((first.status, first.idempotency_status()), (201, "created"));
-        holds_answer(&mut redis, &app, "k-1", &first).await;
+        holds_answer(&mut redis, &app, ("k-1", 1), &first).await;
         proxy.pass().await;
         let retry = app.caller().charge("k-1", 1).await;
         assert_eq!(retry.idempotency_status(), "replayed", "{retry:?}");
@@ -88,7 +88,7 @@ fn a_latch_whose_connection_broke_under_its_reply_is_ours_and_the_retry_replays(
         held.release();
         let first = first.reply().await;
         assert_eq!((first.status, first.idempotency_status()), (201, "created"));
-        holds_answer(&mut redis, &app, "k-1", &first).await;
+        holds_answer(&mut redis, &app, ("k-1", 1), &first).await;
         let retry = after_in_flight(&app.caller(), "k-1", 1).await;
         assert_eq!(retry.idempotency_status(), "replayed", "{retry:?}");
         assert_eq!(retry.essence(), first.essence());

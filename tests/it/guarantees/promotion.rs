@@ -78,7 +78,7 @@ impl Cluster {
 
 /// Sends it until it runs. No ghost comes to a request that was sent after the window.
 async fn created_again(caller: &Caller, key: &str, amount: i64, silent_since: Instant) -> Reply {
-    let settings = oncely::config::Config::default();
+    let settings = Recipe::default().config;
     let window = settings.ledger.epoch_max_age + settings.hot.timeout;
     loop {
         let is_within = silent_since.elapsed() < window;

@@ -135,7 +135,7 @@ fn a_stale_replica_that_is_promoted_refuses_for_its_latches_trust_and_then_all_i
         done.release();
         let first = first.reply().await;
         assert_eq!((first.status, first.idempotency_status()), (201, "created"));
-        holds_answer(&mut twins.at_primary, &twins.app, "k-done", &first).await;
+        holds_answer(&mut twins.at_primary, &twins.app, ("k-done", 1), &first).await;
         twins
             .app
             .points
@@ -163,7 +163,7 @@ fn a_stale_replica_that_is_promoted_refuses_for_its_latches_trust_and_then_all_i
 
         // The new primary is told, and replays by itself.
         for (key, amount, answer) in [("k-done", 1, &first), ("k-failed", 2, &retry)] {
-            holds_answer(&mut twins.at_replica, &twins.app, key, answer).await;
+            holds_answer(&mut twins.at_replica, &twins.app, (key, amount), answer).await;
             let replay = twins.app.caller().charge(key, amount).await;
             assert_eq!(replay.essence(), answer.essence());
             assert_eq!(twins.app.n_charges_of(amount).await, 1);

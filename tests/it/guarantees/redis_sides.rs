@@ -27,14 +27,14 @@ fn two_sides_of_redis_replay_one_charge_and_agree_again_once_healed() {
         let first = first.reply().await;
         assert_eq!((first.status, first.idempotency_status()), (201, "created"));
         let mut lost = redis_at(minority.url()).await;
-        holds_answer(&mut lost, &cut_off, "k-1", &first).await;
+        holds_answer(&mut lost, &cut_off, ("k-1", 1), &first).await;
 
         // Only the minority's half was told; the majority asks the ledger, and is told then.
         let replay = majority.caller().charge("k-1", 1).await;
         assert_eq!(replay.idempotency_status(), "replayed", "{replay:?}");
         assert_eq!(replay.essence(), first.essence());
         let mut kept = redis_at(pair.redis.url()).await;
-        holds_answer(&mut kept, &majority, "k-1", &first).await;
+        holds_answer(&mut kept, &majority, ("k-1", 1), &first).await;
 
         // A second charge is known to the minority alone, whose half is then thrown away.
         let second = cut_off.caller().charge("k-2", 2).await;
