@@ -84,6 +84,11 @@ pub mod ledger;
 // 4. The two tiers as one.
 pub mod store;
 
+// 5. Events: enqueued with the operation, published, applied once.
+pub mod broker;
+pub mod inbox;
+pub mod outbox;
+
 // 6. The idempotency layer for axum.
 pub mod http;
 

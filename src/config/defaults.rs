@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use figment::providers::{Format as _, Toml};
 use figment::value::{Dict, Value};
 
-use super::{Auth, Config, Hot, Http, Idempotency, Ledger, Log};
+use super::{Auth, Broker, Config, Hot, Http, Idempotency, Inbox, Ledger, Log, Outbox};
 
 /// The documented example. Its values are the defaults: there is no second place for them.
 pub const DEFAULT_FILE: &str = include_str!("default.toml");
@@ -71,5 +71,23 @@ impl Default for Ledger {
 impl Default for Log {
     fn default() -> Self {
         CONFIG.log.clone()
+    }
+}
+
+impl Default for Broker {
+    fn default() -> Self {
+        CONFIG.broker.clone()
+    }
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        CONFIG.outbox.clone()
+    }
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        CONFIG.inbox.clone()
     }
 }

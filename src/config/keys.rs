@@ -7,9 +7,10 @@ use figment::value::{Dict, Value};
 use super::Config;
 
 /// The settings whose values never stand in a message.
-const SECRET: [&str; 5] = [
+const SECRET: [&str; 6] = [
     "database_url",
     "redis_url",
+    "broker.url",
     AUTH_TOKENS,
     "idempotency.fingerprint_secret",
     "idempotency.fingerprint_secrets_previous",

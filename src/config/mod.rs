@@ -6,19 +6,24 @@
 //! only [`Sources::of_process`] does: everybody else receives a section by value.
 
 mod auth;
+mod broker;
 mod defaults;
 mod duration;
 mod error;
 mod hot;
 mod http;
 mod idempotency;
+mod inbox;
 mod keys;
 mod layers;
 mod ledger;
 mod load;
 mod log;
+mod messages;
 mod origin;
+mod outbox;
 mod render;
+mod roles;
 mod rules;
 mod secret;
 mod validate;
@@ -29,16 +34,20 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 pub use auth::{Auth, TokenDigest};
+pub use broker::{Broker, BrokerDurability};
 pub use defaults::DEFAULT_FILE;
 pub use error::Error;
 pub use hot::Hot;
 pub use http::Http;
 pub use idempotency::Idempotency;
+pub use inbox::Inbox;
 pub use ledger::{Claim, Ledger};
 pub use load::{Flag, Loaded, Sources, fail_points, load};
 pub use log::{Format as LogFormat, Log};
 pub use origin::Origin;
+pub use outbox::Outbox;
 pub use render::Entry;
+pub use roles::Role;
 pub use secret::{PLACEHOLDER, Secret};
 pub use violation::{Problem, Violation, Warning};
 
@@ -60,6 +69,12 @@ pub struct Config {
     ///
     /// Too wide: strangers read traffic figures. Too narrow: probes can't reach the process.
     pub admin_addr: SocketAddr,
+    /// What `oncely serve` does: `api` answers requests, `relay` publishes events, `consumer` acts on
+    /// them. Default: all three.
+    ///
+    /// Too few: with no relay anywhere events wait, with no consumer nobody acts on them. Too many:
+    /// they share one machine.
+    pub roles: Vec<Role>,
     /// The API's limits.
     pub http: Http,
     /// Who may call.
@@ -70,6 +85,12 @@ pub struct Config {
     pub hot: Hot,
     /// Postgres.
     pub ledger: Ledger,
+    /// Where events go.
+    pub broker: Broker,
+    /// The relay.
+    pub outbox: Outbox,
+    /// The consumers.
+    pub inbox: Inbox,
     /// Log lines.
     pub log: Log,
 }

@@ -11,7 +11,7 @@ use http::HeaderName;
 
 use super::duration::show;
 use super::rules::{Broken, Rules};
-use super::{Config, PLACEHOLDER, Problem, Secret, Violation, Warning, keys};
+use super::{Config, PLACEHOLDER, Problem, Role, Secret, Violation, Warning, keys};
 use crate::domain::HeaderAllowList;
 
 /// Postgres takes its timeouts in whole milliseconds, and 0 switches them off.
@@ -56,7 +56,7 @@ impl Config {
         if self.redis_url.is_none() {
             violations.push(missing("redis_url", "redis://127.0.0.1:6379/0"));
         }
-        if self.auth.tokens.is_empty() {
+        if self.roles.contains(&Role::Api) && self.auth.tokens.is_empty() {
             violations.push(missing(keys::AUTH_TOKENS, "demo:a-long-random-token"));
         }
         if self.ledger.allow_unsafe_durability {
@@ -106,6 +106,7 @@ impl Config {
         self.check_counts(&mut rules);
         self.check_places(&mut rules);
         self.check_answers(&mut rules);
+        self.check_messages(&mut rules);
         rules.0
     }
 

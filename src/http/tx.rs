@@ -6,9 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::problem::{Code, Problem};
+use crate::domain::Aggregate;
 use crate::ledger;
+use crate::outbox::{self, EnqueueError, Event, LockedAggregate};
 
 /// The transaction of this request, as an extractor.
 ///
@@ -26,7 +29,12 @@ pub struct Tx {
     /// `None` only while it is dropped.
     tx: Option<ledger::Tx>,
     slot: Slot,
+    /// The request's trace, for events to carry on.
+    trace: Vec<(&'static str, String)>,
 }
+
+/// What a trace is carried by: W3C Trace Context.
+const TRACE: [&str; 2] = ["traceparent", "tracestate"];
 
 /// Overrules what is kept of an answer: put it into the response's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +70,12 @@ impl<S: Sync> FromRequestParts<S> for Tx {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         let slot = parts.extensions.get::<Slot>().cloned();
-        let taken = slot.and_then(|slot| slot.take().map(|tx| Self { tx: Some(tx), slot }));
+        let taken = slot.and_then(|slot| Some((slot.take()?, slot)));
+        let taken = taken.map(|(tx, slot)| Self {
+            tx: Some(tx),
+            slot,
+            trace: trace_of(parts),
+        });
         taken.ok_or_else(|| {
             tracing::error!(
                 "a handler asks for oncely::http::Tx, but its route has no required or optional \
@@ -71,6 +84,36 @@ impl<S: Sync> FromRequestParts<S> for Tx {
             Problem::new(Code::Internal, "The request can't be answered.")
         })
     }
+}
+
+impl Tx {
+    /// Locks an aggregate until this request's transaction ends, so that its events can be enqueued.
+    pub async fn lock(&mut self, aggregate: Aggregate) -> sqlx::Result<LockedAggregate> {
+        LockedAggregate::lock(self.inner(), aggregate).await
+    }
+
+    /// Enqueues an event in this request's transaction: it is published if and only if that commits.
+    /// It carries the request's `traceparent`.
+    pub async fn enqueue(
+        &mut self,
+        locked: &mut LockedAggregate,
+        mut event: Event,
+    ) -> Result<Uuid, EnqueueError> {
+        for (name, value) in &self.trace {
+            event = event.header(*name, value);
+        }
+        outbox::enqueue(self.inner(), locked, event).await
+    }
+
+    fn inner(&mut self) -> &mut ledger::Tx {
+        self.tx.as_mut().expect("invariant: held until dropped")
+    }
+}
+
+fn trace_of(parts: &Parts) -> Vec<(&'static str, String)> {
+    let value = |name| parts.headers.get(name)?.to_str().ok();
+    let found = TRACE.map(|name| value(name).map(|it| (name, it.to_owned())));
+    found.into_iter().flatten().collect()
 }
 
 impl Drop for Tx {
@@ -91,6 +134,6 @@ impl Deref for Tx {
 
 impl DerefMut for Tx {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        self.tx.as_mut().expect("invariant: held until dropped")
+        self.inner()
     }
 }

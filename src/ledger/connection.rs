@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::config::Secret;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool, Row};
+use tokio::sync::watch;
 
 use super::error::{Class, Error, Operation};
 use super::tx::Tx;
@@ -41,6 +42,8 @@ pub struct Ledger {
     pub(super) settings: config::Ledger,
     pub(super) retention: Duration,
     pub(super) stub_lock: bool,
+    /// Counts the commits that had events in them.
+    pub(super) enqueued: watch::Sender<u64>,
 }
 
 impl Ledger {
@@ -52,37 +55,32 @@ impl Ledger {
     ) -> Result<Self, Error> {
         let unusable = |cause| Error::new(Operation::Connect, Class::Permanent, cause);
         let options: PgConnectOptions = url.expose().parse().map_err(unusable)?;
-        let session = [
-            settings.statement_timeout,
-            settings.idle_in_transaction_timeout,
-            settings.client_connection_check_interval,
-            settings.tcp_user_timeout,
-        ]
-        .map(|it| it.as_millis().to_string());
         let options = options.application_name("oncely");
-        let pool = |n_connections| {
-            let session = session.clone();
-            PgPoolOptions::new()
-                .max_connections(n_connections)
-                .acquire_timeout(settings.acquire_timeout)
-                .max_lifetime(LIFETIME_MAX)
-                .test_before_acquire(false)
-                .before_acquire(|connection, _| Box::pin(is_fresh(connection)))
-                .after_connect(move |connection, _| {
-                    let session = session.clone();
-                    Box::pin(async move { prepare_session(connection, &session).await })
-                })
-                .connect_lazy_with(options.clone())
-        };
-        let (watch, pool) = (pool(1), pool(settings.pool_size));
         Ok(Self {
-            pool,
-            watch,
+            pool: pool(&options, settings, settings.pool_size),
+            watch: pool(&options, settings, 1),
             options,
             settings: settings.clone(),
             retention,
             stub_lock: false,
+            enqueued: watch::Sender::new(0),
         })
+    }
+
+    /// The same ledger with `n_connections` of its own, for background work: neither side can use
+    /// up the other's.
+    #[must_use]
+    pub fn apart(&self, n_connections: u32) -> Self {
+        Self {
+            pool: pool(&self.options, &self.settings, n_connections),
+            watch: pool(&self.options, &self.settings, 1),
+            ..self.clone()
+        }
+    }
+
+    /// Tells of each commit in this process that had events in it.
+    pub fn enqueued(&self) -> watch::Receiver<u64> {
+        self.enqueued.subscribe()
     }
 
     /// The same ledger with an advisory lock that is always free, as on engines that have none:
@@ -100,7 +98,7 @@ impl Ledger {
     ///
     /// The connection is closed.
     pub async fn begin(&self) -> Result<Tx, Error> {
-        Tx::begin(self.reader().await?).await
+        Tx::begin(self.reader().await?, self.enqueued.clone()).await
     }
 
     /// The pool, for reads of the host application. A write belongs into a transaction.
@@ -119,6 +117,28 @@ impl Ledger {
         self.watch.close().await;
         self.pool.close().await;
     }
+}
+
+/// A pool that connects when first used.
+fn pool(options: &PgConnectOptions, settings: &config::Ledger, n_connections: u32) -> PgPool {
+    let session = [
+        settings.statement_timeout,
+        settings.idle_in_transaction_timeout,
+        settings.client_connection_check_interval,
+        settings.tcp_user_timeout,
+    ]
+    .map(|it| it.as_millis().to_string());
+    PgPoolOptions::new()
+        .max_connections(n_connections)
+        .acquire_timeout(settings.acquire_timeout)
+        .max_lifetime(LIFETIME_MAX)
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(is_fresh(connection)))
+        .after_connect(move |connection, _| {
+            let session = session.clone();
+            Box::pin(async move { prepare_session(connection, &session).await })
+        })
+        .connect_lazy_with(options.clone())
 }
 
 async fn prepare_session(connection: &mut PgConnection, session: &[String; 4]) -> sqlx::Result<()> {

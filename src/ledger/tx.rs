@@ -6,6 +6,7 @@ use std::ops::{Deref, DerefMut};
 use sqlx::postgres::PgTransactionManager;
 use sqlx::{PgConnection, SqlSafeStr};
 use sqlx_core::transaction::TransactionManager;
+use tokio::sync::watch;
 
 use super::error::{Class, Error, Operation};
 use super::reader::Reader;
@@ -22,12 +23,22 @@ use super::reader::Reader;
 /// pool: the server rolls back, and the next borrower is never inside somebody's transaction.
 pub struct Tx {
     connection: Reader,
+    /// Who waits for events, told when one was committed.
+    enqueued: watch::Sender<u64>,
+    has_events: bool,
 }
 
 impl Tx {
     /// Starts a transaction on `connection`, at READ COMMITTED whatever the role's default is.
-    pub(super) async fn begin(connection: Reader) -> Result<Self, Error> {
-        let mut tx = Self { connection };
+    pub(super) async fn begin(
+        connection: Reader,
+        enqueued: watch::Sender<u64>,
+    ) -> Result<Self, Error> {
+        let mut tx = Self {
+            connection,
+            enqueued,
+            has_events: false,
+        };
         let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE".into_sql_str();
         PgTransactionManager::begin(&mut tx.connection, Some(begin))
             .await
@@ -47,8 +58,16 @@ impl Tx {
         PgTransactionManager::commit(&mut self.connection)
             .await
             .map_err(Error::driver(Operation::Commit))?;
+        if self.has_events {
+            self.enqueued.send_modify(|it| *it = it.wrapping_add(1));
+        }
         self.connection.finish();
         Ok(())
+    }
+
+    /// Has whoever waits on [`Ledger::enqueued`](super::Ledger::enqueued) told once this is committed.
+    pub(crate) fn tell_of_events(&mut self) {
+        self.has_events = true;
     }
 
     /// Rolls back and returns the connection to the pool.

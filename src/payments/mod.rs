@@ -11,7 +11,7 @@ use axum::Router;
 use crate::http::{Options, Policy, Routes, Tokens, not_found};
 use crate::store::Store;
 
-pub use charges::{Charge, ChargeRequest, DECLINED_SOURCES};
+pub use charges::{CHARGE_SUCCEEDED, Charge, ChargeRequest, ChargeSucceeded, DECLINED_SOURCES};
 pub use migrate::{is_migrated, migrate};
 
 /// The API's router: every mutating route with its policy.

@@ -1,8 +1,9 @@
-//! Every metric's name, meaning and labels. Labels come from closed sets, and each series is born
+//! Every metric of requests: name, meaning and labels. Labels come from closed sets, and each series is born
 //! at zero, so that a rate has data before the first event.
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
+use super::messages;
 use crate::domain::Operation;
 
 /// Requests by operation and outcome: signal 1.
@@ -118,6 +119,7 @@ pub fn describe() {
     );
     set_tiers(false, false);
     set_connections(0, 0);
+    messages::describe();
 }
 
 /// Gives an operation's series their first value.

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "cli")]
 mod install;
+pub mod messages;
 pub mod metrics;
 
 #[cfg(feature = "cli")]

@@ -1,4 +1,5 @@
-//! `POST /charge`: one row, in the transaction that the layer commits together with the answer.
+//! `POST /charge`: one row and one event, in the transaction that the layer commits together with
+//! the answer.
 
 use axum::Extension;
 use axum::Json;
@@ -8,6 +9,7 @@ use http::header::LOCATION;
 use uuid::Uuid;
 
 use super::charge::{Charge, ChargeRequest};
+use super::event::tell;
 use super::source::{Verdict, verdict};
 use crate::domain::Tenant;
 use crate::http::{Code, JsonBody, Problem, Tx};
@@ -38,14 +40,18 @@ pub(crate) async fn create(
         .await;
     match inserted {
         Ok(charge) => {
+            if let Err(error) = tell(&mut tx, &tenant, &charge).await {
+                return not_made(&error);
+            }
             let location = format!("/charge/{}", charge.id);
             (StatusCode::CREATED, [(LOCATION, location)], Json(charge)).into_response()
         }
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "insert a charge");
-            let detail =
-                "This attempt charged nothing. Send the same request again, with the same key.";
-            Problem::new(Code::StoreUnavailable, detail).into_response()
-        }
+        Err(error) => not_made(&error),
     }
+}
+
+fn not_made(error: &(dyn std::error::Error + 'static)) -> Response {
+    tracing::warn!(error, "make a charge");
+    let detail = "This attempt charged nothing. Send the same request again, with the same key.";
+    Problem::new(Code::StoreUnavailable, detail).into_response()
 }

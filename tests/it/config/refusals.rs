@@ -10,8 +10,8 @@ fn an_unknown_name_is_refused_with_the_nearest_valid_one() {
             "unknown key `ledger.pool_sise` in oncely.toml; did you mean `ledger.pool_size`?",
         ),
         (
-            "[hot]\npool_size = 8",
-            "unknown key `hot.pool_size` in oncely.toml; did you mean `ledger.pool_size`?",
+            "[hot]\noperation_timeout = '8s'",
+            "unknown key `hot.operation_timeout` in oncely.toml; did you mean `ledger.operation_timeout`?",
         ),
         (
             "retention = '1h'",
