@@ -42,6 +42,11 @@ impl Tasks {
         });
     }
 
+    /// Tells of the beginning of a shutdown: for work that ends by itself when it is asked to.
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
     /// Stops the loops and waits for all work, at most `patience`; false where work was left.
     pub async fn drain(&self, patience: Duration) -> bool {
         self.stop.cancel();
