@@ -7,8 +7,12 @@
 
 mod epoch;
 mod error;
+#[cfg(feature = "testkit")]
+mod memory;
 mod seam;
 
 pub use epoch::{Change, Epoch};
 pub use error::{Error, Refused};
+#[cfg(feature = "testkit")]
+pub use memory::Memory;
 pub use seam::{Broker, Delivery, Durability, Malformed, Receipt, Subscription};
