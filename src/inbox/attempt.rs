@@ -30,7 +30,9 @@ pub(super) enum Failure {
     Panicked(String),
     #[error("the consumer took longer than {0:?}")]
     TookTooLong(Duration),
-    #[error("the consumer passed over an error of the database: its transaction can't be committed")]
+    #[error(
+        "the consumer passed over an error of the database: its transaction can't be committed"
+    )]
     PassedOver,
     #[error("the commit was refused: {0}")]
     CommitRefused(String),

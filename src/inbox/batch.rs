@@ -89,7 +89,10 @@ async fn put_aside(
     messages: &[Message],
     plan: &Plan,
 ) -> Result<(), Trouble> {
-    let early: Vec<_> = pick(messages, &plan.early).into_iter().map(|it| (it, 0)).collect();
+    let early: Vec<_> = pick(messages, &plan.early)
+        .into_iter()
+        .map(|it| (it, 0))
+        .collect();
     let gap = Why {
         reason: "gap",
         wait: desk.settings.gap_timeout,
@@ -107,10 +110,18 @@ fn sort_out_late(
     plan: &mut Plan,
     inserted: &HashSet<Key>,
 ) -> Result<(), Trouble> {
-    let is_late = |place: &usize| messages.get(*place).is_some_and(|it| !inserted.contains(&key(it)));
+    let is_late = |place: &usize| {
+        messages
+            .get(*place)
+            .is_some_and(|it| !inserted.contains(&key(it)))
+    };
     let (late, next): (Vec<_>, Vec<_>) = plan.next.iter().copied().partition(is_late);
-    let follows = |it: &&Message| pick(messages, &late).iter().any(|late| it.previous == Some(late.id));
-    if pick(messages, &next).iter().any(|it| follows(&it)) {
+    let follows = |it: &&Message| {
+        pick(messages, &late)
+            .iter()
+            .any(|late| it.previous == Some(late.id))
+    };
+    if pick(messages, &next).iter().any(follows) {
         return Err(Trouble::Changed);
     }
     plan.next = next;
@@ -130,7 +141,12 @@ pub(super) async fn fail(desk: &Desk, message: &Message, error: &str) -> Result<
     let kept = set_aside(&mut tx, desk.name(), &[(message, 1)], failed).await?;
     let is_last = desk.settings.attempts_max <= 1 && !kept.is_empty();
     if is_last {
-        give_up::bury(&mut tx, desk.name(), &give_up::Grave::failed(key(message), 1, error)).await?;
+        give_up::bury(
+            &mut tx,
+            desk.name(),
+            &give_up::Grave::failed(key(message), 1, error),
+        )
+        .await?;
     }
     desk.commit(tx).await?;
     metrics::failed(desk.name(), 1);
@@ -160,7 +176,11 @@ fn count(desk: &Desk, plan: &Plan) {
     metrics::given_up(desk.name(), n(&plan.quarantined));
     if !plan.quarantined.is_empty() {
         let n = plan.quarantined.len();
-        tracing::warn!(consumer = desk.name(), n, "put messages aside that are below the horizon");
+        tracing::warn!(
+            consumer = desk.name(),
+            n,
+            "put messages aside that are below the horizon"
+        );
     }
 }
 

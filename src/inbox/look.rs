@@ -57,14 +57,16 @@ pub(super) async fn look(
         .bind(tenants)
         .bind(previous);
     let rows: Vec<(Uuid, String, bool, bool, bool)> = answer(query.fetch_all(connection)).await?;
-    let looks = rows.into_iter().map(|(id, tenant, is_below, is_known, is_next)| {
-        let look = Look {
-            is_below,
-            is_known,
-            is_next,
-        };
-        ((id, tenant), look)
-    });
+    let looks = rows
+        .into_iter()
+        .map(|(id, tenant, is_below, is_known, is_next)| {
+            let look = Look {
+                is_below,
+                is_known,
+                is_next,
+            };
+            ((id, tenant), look)
+        });
     Ok(looks.collect())
 }
 
@@ -75,7 +77,10 @@ pub(super) async fn insert<'a>(
     messages: impl IntoIterator<Item = &'a Message>,
 ) -> Result<HashSet<Key>, Trouble> {
     let (ids, tenants) = columns(messages);
-    let query = sqlx::query_as(INSERT).bind(consumer).bind(ids).bind(tenants);
+    let query = sqlx::query_as(INSERT)
+        .bind(consumer)
+        .bind(ids)
+        .bind(tenants);
     let inserted: Vec<Key> = answer(query.fetch_all(connection)).await?;
     Ok(inserted.into_iter().collect())
 }

@@ -6,18 +6,34 @@
 macro_rules! is_next {
     ($tenant:literal, $previous:literal) => {
         concat!(
-            "(", $previous, " IS NULL OR EXISTS (
+            "(",
+            $previous,
+            " IS NULL OR EXISTS (
                 SELECT 1 FROM oncely.inbox AS p
-                WHERE p.id = ", $previous, " AND p.consumer = $1 AND p.tenant = ", $tenant, "
+                WHERE p.id = ",
+            $previous,
+            " AND p.consumer = $1 AND p.tenant = ",
+            $tenant,
+            "
                     AND p.state IN ('done', 'discarded'))
-             OR (", $previous, " < h.id
+             OR (",
+            $previous,
+            " < h.id
                 AND NOT EXISTS (
                     SELECT 1 FROM oncely.inbox_waiting AS p
-                    WHERE p.consumer = $1 AND p.id = ", $previous, " AND p.tenant = ", $tenant, ")
+                    WHERE p.consumer = $1 AND p.id = ",
+            $previous,
+            " AND p.tenant = ",
+            $tenant,
+            ")
                 AND NOT EXISTS (
                     SELECT 1 FROM oncely.dead_letter AS p
-                    WHERE p.consumer IN ($1, 'relay') AND p.id = ", $previous, "
-                        AND p.tenant = ", $tenant, " AND p.state = 'dead')))"
+                    WHERE p.consumer IN ($1, 'relay') AND p.id = ",
+            $previous,
+            "
+                        AND p.tenant = ",
+            $tenant,
+            " AND p.state = 'dead')))"
         )
     };
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +53,11 @@ pub(super) async fn receive(
             return;
         };
         n_failures = n_failures.saturating_add(1);
-        tracing::warn!(consumer = desk.name(), error = trouble::chain(&lost), "receive messages");
+        tracing::warn!(
+            consumer = desk.name(),
+            error = trouble::chain(&lost),
+            "receive messages"
+        );
         pause(desk, n_failures, stop).await;
     }
 }
@@ -118,14 +123,18 @@ impl Seat<'_> {
         }
         if !again.is_empty() {
             let (again, receipts): (Vec<_>, Vec<Receipt>) = again.into_iter().unzip();
-            self.insist(async |desk| take_over(desk, &again).await).await?;
+            let desk = self.desk;
+            insist(desk, self.stop, || Box::pin(take_over(desk, &again))).await?;
             self.acknowledge(&receipts).await?;
         }
         self.apply(fresh).await
     }
 
     /// There is nothing in it to apply, now or ever.
-    async fn pass_over(&mut self, malformed: Vec<(broker::Malformed, Receipt)>) -> Result<(), Lost> {
+    async fn pass_over(
+        &mut self,
+        malformed: Vec<(broker::Malformed, Receipt)>,
+    ) -> Result<(), Lost> {
         for (error, receipt) in &malformed {
             let (consumer, receipt) = (self.desk.name(), &receipt.0);
             tracing::error!(consumer, receipt, %error, "passed over what is no message");
@@ -148,15 +157,18 @@ impl Seat<'_> {
                     left.retain(|it| !settled.contains(&key(it)));
                     // In singles, the next one gets its own tries.
                     n_troubles = n_troubles.min(TROUBLES_MAX);
-                    self.acknowledge_of(&receipts, |it| settled.contains(it)).await?;
+                    self.acknowledge_of(&receipts, |it| settled.contains(it))
+                        .await?;
                 }
                 Err(Halt::Culprit(culprit, failure)) => {
                     n_culprits += 1;
                     if let Some(place) = left.iter().position(|it| key(it) == culprit) {
                         let message = left.remove(place);
                         let error = failure.to_string();
-                        self.insist(async |desk| batch::fail(desk, &message, &error).await)
-                            .await?;
+                        insist(desk, self.stop, || {
+                            Box::pin(batch::fail(desk, &message, &error))
+                        })
+                        .await?;
                     }
                     self.acknowledge_of(&receipts, |it| *it == culprit).await?;
                 }
@@ -166,41 +178,20 @@ impl Seat<'_> {
                 }
                 Err(Halt::Trouble(trouble)) => {
                     n_troubles += 1;
-                    self.bear(&trouble, n_troubles).await?;
+                    bear(desk, self.stop, &trouble, n_troubles).await?;
                     if is_single && 2 * TROUBLES_MAX <= n_troubles {
                         let message = left.remove(0);
                         let error = trouble::chain(&trouble);
-                        self.insist(async |desk| batch::postpone(desk, &message, &error).await)
+                        insist(desk, self.stop, || {
+                            Box::pin(batch::postpone(desk, &message, &error))
+                        })
+                        .await?;
+                        self.acknowledge_of(&receipts, |it| *it == key(&message))
                             .await?;
-                        self.acknowledge_of(&receipts, |it| *it == key(&message)).await?;
                         n_troubles = TROUBLES_MAX;
                     }
                 }
             }
-        }
-        Ok(())
-    }
-
-    /// Does `work` until it is done: nothing of a message may be lost for a trouble that passes.
-    async fn insist(
-        &self,
-        work: impl AsyncFn(&Desk) -> Result<(), Trouble>,
-    ) -> Result<(), Lost> {
-        let mut n_troubles = 0;
-        while let Err(trouble) = work(self.desk).await {
-            n_troubles += 1;
-            self.bear(&trouble, n_troubles).await?;
-        }
-        Ok(())
-    }
-
-    /// Waits out a trouble; an error where a stop comes first. What is in hand comes again then.
-    async fn bear(&self, trouble: &Trouble, n: u32) -> Result<(), Lost> {
-        let consumer = self.desk.name();
-        tracing::warn!(consumer, error = trouble::chain(trouble), "try again");
-        pause(self.desk, n, self.stop).await;
-        if self.stop.is_cancelled() {
-            return Err(Lost::Stopped);
         }
         Ok(())
     }
@@ -229,6 +220,36 @@ impl Seat<'_> {
         }
         Ok(())
     }
+}
+
+/// Does `work` until it is done: nothing of a message may be lost for a trouble that passes.
+async fn insist<'a>(
+    desk: &Desk,
+    stop: &CancellationToken,
+    work: impl Fn() -> BoxFuture<'a, Result<(), Trouble>>,
+) -> Result<(), Lost> {
+    let mut n_troubles = 0;
+    while let Err(trouble) = work().await {
+        n_troubles += 1;
+        bear(desk, stop, &trouble, n_troubles).await?;
+    }
+    Ok(())
+}
+
+/// Waits out a trouble; an error where a stop comes first. What is in hand comes again then.
+async fn bear(
+    desk: &Desk,
+    stop: &CancellationToken,
+    trouble: &Trouble,
+    n: u32,
+) -> Result<(), Lost> {
+    let consumer = desk.name();
+    tracing::warn!(consumer, error = trouble::chain(trouble), "try again");
+    pause(desk, n, stop).await;
+    if stop.is_cancelled() {
+        return Err(Lost::Stopped);
+    }
+    Ok(())
 }
 
 /// Each message once and in order, and every receipt with the message that it is for.

@@ -35,7 +35,10 @@ pub(super) async fn take_over(desk: &Desk, again: &[(Message, u32)]) -> Result<(
 
     let n_absorbed = messages.len() - kept.len() - quarantined.len();
     metrics::absorbed(desk.name(), u64::try_from(n_absorbed).unwrap_or(u64::MAX));
-    metrics::given_up(desk.name(), u64::try_from(quarantined.len()).unwrap_or(u64::MAX));
+    metrics::given_up(
+        desk.name(),
+        u64::try_from(quarantined.len()).unwrap_or(u64::MAX),
+    );
     desk.changed.notify_one();
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +14,7 @@ use super::consumer::Consumer;
 use super::desk::Desk;
 use super::receive::receive;
 use super::register::register;
+use super::trouble;
 use super::waiting::rounds;
 use crate::broker::Broker;
 use crate::config;
@@ -70,31 +72,43 @@ impl Runner {
     pub async fn run(self, stop: CancellationToken) {
         let name = self.desk.name();
         metrics::register_consumer(name);
-        let topic = self.desk.consumer.topic();
-        let registering = async || match register(&self.desk.ledger, name, &topic).await {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::warn!(consumer = name, error = &error as &dyn std::error::Error);
-                false
-            }
-        };
-        self.again("register", &stop, async || registering().await).await;
-        let receiving = async || {
-            receive(&self.desk, self.broker.as_ref(), &self.member, &stop).await;
-            true
-        };
-        let waiting = async || {
-            rounds(&self.desk, &stop).await;
-            true
-        };
+        let registering = || -> BoxFuture<'_, bool> { Box::pin(self.register()) };
+        self.again("register", &stop, registering).await;
+        let receiving = || -> BoxFuture<'_, bool> { Box::pin(self.receive(&stop)) };
+        let waiting = || -> BoxFuture<'_, bool> { Box::pin(self.wait(&stop)) };
         tokio::join!(
             self.again("receive", &stop, receiving),
             self.again("waiting", &stop, waiting),
         );
     }
 
+    async fn register(&self) -> bool {
+        let (ledger, consumer) = (&self.desk.ledger, &self.desk.consumer);
+        let registered = register(ledger, consumer.name(), &consumer.topic()).await;
+        if let Err(error) = &registered {
+            let error = trouble::chain(error);
+            tracing::warn!(consumer = consumer.name(), error, "register");
+        }
+        registered.is_ok()
+    }
+
+    async fn receive(&self, stop: &CancellationToken) -> bool {
+        receive(&self.desk, self.broker.as_ref(), &self.member, stop).await;
+        true
+    }
+
+    async fn wait(&self, stop: &CancellationToken) -> bool {
+        rounds(&self.desk, stop).await;
+        true
+    }
+
     /// Does `work` until it says that it is done, also after a panic, or until the stop.
-    async fn again(&self, part: &str, stop: &CancellationToken, work: impl AsyncFn() -> bool) {
+    async fn again<'a>(
+        &self,
+        part: &str,
+        stop: &CancellationToken,
+        work: impl Fn() -> BoxFuture<'a, bool>,
+    ) {
         let mut n = 0;
         while !stop.is_cancelled() {
             match AssertUnwindSafe(work()).catch_unwind().await {

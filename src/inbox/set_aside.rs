@@ -108,13 +108,19 @@ pub(super) async fn quarantine(
     if messages.is_empty() {
         return Ok(Vec::new());
     }
-    let query = bind(sqlx::query_as(QUARANTINE).bind(consumer.to_owned()), messages);
+    let query = bind(
+        sqlx::query_as(QUARANTINE).bind(consumer.to_owned()),
+        messages,
+    );
     answer(query.fetch_all(connection)).await
 }
 
 fn bind<'q>(query: Keys<'q>, messages: &[&Message]) -> Keys<'q> {
     let text = |it: fn(&Message) -> &str| -> Vec<String> {
-        messages.iter().map(|message| it(message).to_owned()).collect()
+        messages
+            .iter()
+            .map(|message| it(message).to_owned())
+            .collect()
     };
     let headers = messages.iter().map(|it| {
         serde_json::to_string(&it.headers).expect("invariant: a map of text is a JSON object")

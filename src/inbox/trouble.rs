@@ -122,10 +122,14 @@ mod tests {
 
     #[test]
     fn a_fault_of_the_message_does_not_pass() {
-        for code in ["40001", "40P01", "08006", "57P01", "57P03", "53100", "25006"] {
+        for code in [
+            "40001", "40P01", "08006", "57P01", "57P03", "53100", "25006",
+        ] {
             assert!(sqlstate_passes(code), "{code}");
         }
-        for code in ["23505", "22003", "57014", "25P02", "25P03", "42P01", "40002"] {
+        for code in [
+            "23505", "22003", "57014", "25P02", "25P03", "42P01", "40002",
+        ] {
             assert!(!sqlstate_passes(code), "{code}");
         }
     }

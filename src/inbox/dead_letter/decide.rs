@@ -67,7 +67,11 @@ impl Letters {
     /// Locks those of `keys` that nobody has decided about.
     pub(super) async fn lock(connection: &mut PgConnection, keys: &[Key]) -> Result<Self, Error> {
         let query = sqlx::query_as(LOCK)
-            .bind(keys.iter().map(|it| it.consumer.clone()).collect::<Vec<_>>())
+            .bind(
+                keys.iter()
+                    .map(|it| it.consumer.clone())
+                    .collect::<Vec<_>>(),
+            )
             .bind(keys.iter().map(|it| it.tenant.clone()).collect::<Vec<_>>())
             .bind(keys.iter().map(|it| it.id).collect::<Vec<_>>());
         let rows: Vec<Row> = answer(query.fetch_all(connection)).await?;
@@ -89,7 +93,11 @@ impl Letters {
         let (mut relay, mut consumers) = (Self::default(), Self::default());
         let keys = self.consumers.into_iter().zip(self.tenants).zip(self.ids);
         for (((consumer, tenant), id), detail) in keys.zip(self.details) {
-            let side = if consumer == "relay" { &mut relay } else { &mut consumers };
+            let side = if consumer == "relay" {
+                &mut relay
+            } else {
+                &mut consumers
+            };
             side.push(consumer, tenant, id, detail);
         }
         (relay, consumers)

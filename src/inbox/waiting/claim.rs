@@ -67,7 +67,10 @@ pub(super) async fn claim(desk: &Desk, n_max: i64) -> Result<Vec<Claimed>, Troub
         Ok(claimed) => Some(claimed),
         Err(error) => {
             // It stays where it is: people have to look at it.
-            tracing::error!(consumer = desk.name(), error = &error as &dyn std::error::Error);
+            tracing::error!(
+                consumer = desk.name(),
+                error = &error as &dyn std::error::Error
+            );
             None
         }
     });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -67,13 +67,16 @@ async fn round(
         gauges::set(desk).await?;
     }
     let claimed = claim(desk, N_AT_ONCE).await?;
-    join_all(claimed.iter().map(|it| one(desk, it, stop))).await;
+    let tries = claimed
+        .iter()
+        .map(|it| -> BoxFuture<'_, ()> { Box::pin(one(desk, it, stop)) });
+    join_all(tries.collect::<Vec<_>>()).await;
     Ok(claimed.len())
 }
 
 async fn one(desk: &Desk, claimed: &Claimed, stop: &CancellationToken) {
     if desk.settings.attempts_max < u32::try_from(claimed.attempts).unwrap_or(0) {
-        let buried = insist(desk, stop, async || settle::killed(desk, claimed).await).await;
+        let buried = insist(desk, stop, || Box::pin(settle::killed(desk, claimed))).await;
         given_up(desk, claimed, buried, "killed");
         return;
     }
@@ -86,13 +89,16 @@ async fn one(desk: &Desk, claimed: &Claimed, stop: &CancellationToken) {
             tracing::warn!(consumer = desk.name(), message.id = %claimed.message.id,
                 attempts = claimed.attempts, error, "apply a message");
             metrics::failed(desk.name(), 1);
-            let failed = async || settle::failed(desk, claimed, &error).await;
+            let failed = || -> BoxFuture<'_, _> { Box::pin(settle::failed(desk, claimed, &error)) };
             given_up(desk, claimed, insist(desk, stop, failed).await, "failed");
         }
         Ended::Trouble(trouble) => {
             warn(desk, &trouble);
             let wait = backoff::wait(&desk.settings, 1);
-            insist(desk, stop, async || settle::uncount(desk, claimed, wait).await).await;
+            insist(desk, stop, || {
+                Box::pin(settle::uncount(desk, claimed, wait))
+            })
+            .await;
         }
     }
 }
@@ -106,10 +112,10 @@ fn given_up(desk: &Desk, claimed: &Claimed, is_dead: Option<bool>, reason: &str)
 }
 
 /// Does `work` until it is done; `None` where a stop comes while it can't be.
-async fn insist<T>(
+async fn insist<'a, T>(
     desk: &Desk,
     stop: &CancellationToken,
-    work: impl AsyncFn() -> Result<T, Trouble>,
+    work: impl Fn() -> BoxFuture<'a, Result<T, Trouble>>,
 ) -> Option<T> {
     let mut n_troubles = 0;
     loop {

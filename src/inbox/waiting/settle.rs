@@ -27,7 +27,12 @@ pub(super) async fn failed(desk: &Desk, claimed: &Claimed, error: &str) -> Resul
     let mut tx = desk.begin().await?;
     let is_last = desk.settings.attempts_max <= n;
     let is_dead = if is_last {
-        bury(&mut tx, desk.name(), &Grave::failed(key, claimed.attempts, error)).await?
+        bury(
+            &mut tx,
+            desk.name(),
+            &Grave::failed(key, claimed.attempts, error),
+        )
+        .await?
     } else {
         let wait = backoff::wait(&desk.settings, n);
         let query = sqlx::query(POSTPONE)

@@ -46,7 +46,10 @@ async fn try_it(desk: &Desk, claimed: &Claimed) -> Result<Ended, Trouble> {
         return Ok(Ended::NotOurs);
     };
     // Below the horizon the row in waiting is itself the proof that it was not applied.
-    let is_new = is_below || !insert(&mut tx, desk.name(), [&claimed.message]).await?.is_empty();
+    let is_new = is_below
+        || !insert(&mut tx, desk.name(), [&claimed.message])
+            .await?
+            .is_empty();
     if is_new {
         let (message, patience) = (&claimed.message, desk.settings.handler_timeout);
         match attempt(desk.consumer.as_ref(), &mut tx, message, patience).await {
@@ -67,7 +70,11 @@ async fn end(desk: &Desk, tx: Tx, is_new: bool) -> Result<Ended, Trouble> {
         Err(Uncommitted::Failure(failure)) => return Ok(Ended::Failed(failure)),
     }
     desk.points.reach("inbox.waiting.after_commit").await?;
-    Ok(if is_new { Ended::Applied } else { Ended::Absorbed })
+    Ok(if is_new {
+        Ended::Applied
+    } else {
+        Ended::Absorbed
+    })
 }
 
 /// Takes the row out of waiting, and says whether it is below the horizon; `None` where it is not this
