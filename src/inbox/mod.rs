@@ -44,6 +44,8 @@ mod set_aside;
 mod trouble;
 mod waiting;
 
+pub use futures_util::future::BoxFuture;
+
 pub use consumer::{ApplyError, Consumer};
 pub use register::{RegisterError, register};
 pub use runner::Runner;

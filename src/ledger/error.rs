@@ -28,6 +28,8 @@ pub enum Operation {
     Check,
     /// Migrating the schema.
     Migrate,
+    /// Looking for an operator.
+    Inspect,
 }
 
 /// What the caller may do about an error.
@@ -85,6 +87,11 @@ impl Error {
         Self::new(Operation::Commit, Class::Indeterminate, source)
     }
 
+    /// A look at what is there failed.
+    pub(crate) fn inspect(source: sqlx::Error) -> Self {
+        Self::driver(Operation::Inspect)(source)
+    }
+
     pub(super) fn corrupt(operation: Operation, column: &'static str) -> Self {
         Self::new(operation, Class::Corrupt, Inconsistent { column })
     }
@@ -104,6 +111,7 @@ impl fmt::Display for Operation {
             Self::Prune => "prune",
             Self::Check => "check",
             Self::Migrate => "migrate",
+            Self::Inspect => "inspect",
         })
     }
 }

@@ -24,6 +24,7 @@ mod event;
 mod failure;
 mod forget;
 mod gate;
+pub mod inspect;
 mod lanes;
 mod lease;
 mod pace;

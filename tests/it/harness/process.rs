@@ -98,6 +98,14 @@ impl Process {
         (next(), next())
     }
 
+    /// Waits until it does what it was started for, with or without an API, and returns the address
+    /// of its admin port as a URL.
+    pub(crate) async fn works(&mut self) -> String {
+        let text = self.says("(admin http://").await;
+        let from = text.find("(admin http://").unwrap() + "(admin ".len();
+        text[from..].split(')').next().unwrap().to_owned()
+    }
+
     /// Waits until it serves, and returns somebody who calls it.
     pub(crate) async fn caller(&mut self) -> Caller {
         Caller::new(&self.serves().await.0, "demo-token")
