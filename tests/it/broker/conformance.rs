@@ -153,7 +153,7 @@ async fn a_message_arrives_byte_for_byte(stage: Stage) {
     sent[1].headers.clear();
     sent[1].previous = Some(Uuid::max());
     sent[1].seq = i64::MAX;
-    let odd = ("".to_owned(), "ü\0\"\\\u{2028}".to_owned());
+    let odd = (String::new(), "ü\0\"\\\u{2028}".to_owned());
     sent[2].headers = [odd, ("traceparent".to_owned(), "00-1".to_owned())].into();
     sent[3].created_at += Duration::from_nanos(123_456_789);
     publish(&*stage.broker, &sent).await;
