@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one link, one list of sentences.
 #![cfg(test)]
 
+mod broker;
 mod cli;
 mod config;
 mod conformance;

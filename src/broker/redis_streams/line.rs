@@ -118,6 +118,11 @@ impl Line {
         }
     }
 
+    /// Drops the connection, if there is one. Who is using it goes on.
+    pub(super) async fn hang_up(&self) {
+        *self.open.lock().await = None;
+    }
+
     async fn open(&self) -> Result<Open, Cause> {
         let mut open = self.open.lock().await;
         if let Some(open) = open.as_ref() {
