@@ -94,7 +94,7 @@ fn a_partition_stays_while_one_event_in_it_is_unconfirmed_and_goes_afterwards() 
         let ahead = || async { 4 <= partitions(&world, "inbox").await.len() };
 
         let relay = world.relay("r");
-        until(|| async { world.published() == [two] }).await;
+        until(|| async { world.published().contains(&two) }).await;
         until(ahead).await;
         relay.stop().await;
         assert_eq!(world.count(there).await, 1, "it was dropped too early");
@@ -103,7 +103,8 @@ fn a_partition_stays_while_one_event_in_it_is_unconfirmed_and_goes_afterwards() 
         let relay = world.relay("r");
         until(|| async { world.count(there).await == 0 }).await;
         relay.stop().await;
-        assert_eq!(world.published(), [two], "nothing else was published");
+        let published = world.published();
+        assert!(published.iter().all(|it| *it == two), "{published:?}");
     });
 }
 
