@@ -1,5 +1,6 @@
 //! The outbox: what is enqueued, relayed, and found again where a broker lost it.
 
+mod counted;
 mod enqueue;
 mod lease;
 mod partitions;

@@ -1,12 +1,10 @@
 //! What was committed reaches the broker, whatever fails in between, and nothing else does.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use oncely::broker::{Broker, Durability, Epoch, Error, Memory, Refused, Subscription};
-use oncely::domain::{Message, Topic};
+use oncely::broker::Broker;
 use oncely::failpoint::Action;
 use oncely::outbox;
 use oncely::shutdown::Tasks;
@@ -14,6 +12,7 @@ use sqlx::Row;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
+use super::counted::Counted;
 use super::world::{World, aggregate, enqueue, topic};
 use crate::harness::{run, until};
 
@@ -170,79 +169,13 @@ fn a_message_that_the_broker_refuses_is_a_dead_letter_after_so_many_attempts() {
     });
 }
 
-/// Counts the calls, and how many of them are on their way at once.
-#[derive(Debug)]
-struct Counted {
-    memory: Memory,
-    n_calls: AtomicUsize,
-    n_now: AtomicUsize,
-    n_most: AtomicUsize,
-}
-
-impl Counted {
-    fn count<'a, T: Send + 'a>(
-        &'a self,
-        call: impl Future<Output = T> + Send + 'a,
-    ) -> BoxFuture<'a, T> {
-        Box::pin(async move {
-            self.n_calls.fetch_add(1, Ordering::SeqCst);
-            let n_now = self.n_now.fetch_add(1, Ordering::SeqCst) + 1;
-            self.n_most.fetch_max(n_now, Ordering::SeqCst);
-            let answer = call.await;
-            self.n_now.fetch_sub(1, Ordering::SeqCst);
-            answer
-        })
-    }
-}
-
-impl Broker for Counted {
-    fn name(&self) -> &'static str {
-        self.memory.name()
-    }
-    fn durability(&self) -> BoxFuture<'_, Result<Durability, Error>> {
-        self.count(self.memory.durability())
-    }
-    fn publish<'a>(
-        &'a self,
-        messages: &'a [Message],
-    ) -> BoxFuture<'a, Result<Vec<Result<(), Refused>>, Error>> {
-        self.count(self.memory.publish(messages))
-    }
-    fn epoch<'a>(&'a self, topics: &'a [Topic]) -> BoxFuture<'a, Result<Epoch, Error>> {
-        self.count(self.memory.epoch(topics))
-    }
-    fn lag<'a>(&'a self, topic: &'a Topic) -> BoxFuture<'a, Result<u64, Error>> {
-        self.count(self.memory.lag(topic))
-    }
-    fn subscribe<'a>(
-        &'a self,
-        topic: &'a Topic,
-        group: &'a str,
-        member: &'a str,
-    ) -> BoxFuture<'a, Result<Box<dyn Subscription>, Error>> {
-        self.count(self.memory.subscribe(topic, group, member))
-    }
-    fn trim<'a>(
-        &'a self,
-        topic: &'a Topic,
-        before: OffsetDateTime,
-    ) -> BoxFuture<'a, Result<u64, Error>> {
-        self.count(self.memory.trim(topic, before))
-    }
-}
-
 #[test]
 fn an_outage_costs_no_event_an_attempt_and_one_probe_at_a_time_asks_for_its_end() {
     run(async {
         let pause = Duration::from_millis(200);
         let world = World::with(|it| it.broker.breaker_pause = pause).await;
         world.broker.set_down(true);
-        let counted = Arc::new(Counted {
-            memory: world.broker.clone(),
-            n_calls: AtomicUsize::new(0),
-            n_now: AtomicUsize::new(0),
-            n_most: AtomicUsize::new(0),
-        });
+        let counted = Arc::new(Counted::new(&world.broker));
         let mut ids = Vec::new();
         for n in 0..30 {
             ids.push(world.enqueue(&format!("o-{n}"), "p").await);
@@ -345,6 +278,36 @@ fn fresh_events_overtake_a_backlog_but_not_their_own_aggregate() {
         assert_eq!(published.len(), 203, "each once");
         assert!(place(fresh) < 100, "it was number {}", place(fresh));
         assert!(place(waits_for) < place(chained));
+        relay.stop().await;
+    });
+}
+
+#[test]
+fn a_backlog_drains_without_passing_the_cap_in_any_second() {
+    run(async {
+        let world = World::with(|it| {
+            it.outbox.batch = 20;
+            it.outbox.rate_max = 200;
+        })
+        .await;
+        let mut tx = world.ledger.begin().await.unwrap();
+        for n in 0..700 {
+            enqueue(&mut tx, &format!("o-{n}"), "order.changed", "p").await;
+        }
+        world.ledger.commit(tx).await.unwrap();
+        let counted = Arc::new(Counted::new(&world.broker));
+        let broker: Arc<dyn Broker> = Arc::<Counted>::clone(&counted);
+        let relay = world.relay_to("r", broker, |_| ());
+        world.drained().await;
+        let arrivals = counted.arrivals.lock().unwrap().clone();
+        let total: usize = arrivals.iter().map(|it| it.1).sum();
+        assert_eq!(total, 700);
+        for (from, _) in &arrivals {
+            let second = *from..*from + Duration::from_secs(1);
+            let in_it = arrivals.iter().filter(|it| second.contains(&it.0));
+            let n: usize = in_it.map(|it| it.1).sum();
+            assert!(n <= 200, "{n} in one second");
+        }
         relay.stop().await;
     });
 }
