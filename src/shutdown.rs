@@ -42,7 +42,7 @@ impl Tasks {
         });
     }
 
-    /// Tells of the beginning of a shutdown: for work that ends by itself when it is asked to.
+    /// Cancelled when a shutdown begins: for work that ends by itself, but not before it is told to.
     pub fn stopping(&self) -> CancellationToken {
         self.stop.clone()
     }

@@ -24,14 +24,16 @@ CROSS JOIN LATERAL (
 ) due
 LIMIT $4";
 
-/// For each shard its first due row, read from the very beginning.
+/// For each shard its first due row, read from the very beginning. Every position is above nought; to
+/// say so makes the planner expect few rows, and walk along the key instead of sorting a shard.
 pub(super) const SCAN: &str = "
 SELECT mine.shard, first.position
 FROM unnest($1::smallint[]) AS mine (shard)
 CROSS JOIN LATERAL (
     SELECT p.position
     FROM oncely.outbox_pending p
-    WHERE p.shard = mine.shard AND (p.next_at IS NULL OR p.next_at <= clock_timestamp())
+    WHERE p.shard = mine.shard AND p.position >= 0 AND p.position <= 9223372036854775807
+      AND (p.next_at IS NULL OR p.next_at <= clock_timestamp())
     ORDER BY p.shard, p.position, p.tenant
     LIMIT 1
 ) first";

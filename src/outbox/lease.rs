@@ -121,8 +121,9 @@ impl Leases {
         }
     }
 
-    /// Renews what we hold, takes what is free up to our share, and marks what is above it.
-    pub(super) async fn keep(&self) -> Result<(), Failure> {
+    /// Renews what we hold, takes what is free up to our share, and marks what is above it. Returns
+    /// whether there is something new for us to read, or to give up.
+    pub(super) async fn keep(&self) -> Result<bool, Failure> {
         let turn = self.turn.lock().await;
         let asked = Instant::now();
         let seconds = self.lease.as_secs_f64();
@@ -142,12 +143,12 @@ impl Leases {
         }
         self.ledger.commit(tx).await?;
         held.sort_unstable();
-        self.remember(&held, n_live, asked + self.lease);
+        let is_new = self.remember(&held, n_live, asked + self.lease);
         drop(turn);
-        Ok(())
+        Ok(is_new)
     }
 
-    fn remember(&self, held: &[(i16, i64)], n_live: u16, until: Instant) {
+    fn remember(&self, held: &[(i16, i64)], n_live: u16, until: Instant) -> bool {
         let mut inner = self.lock();
         inner.n_live = n_live;
         let earlier = std::mem::take(&mut inner.shards);
@@ -163,7 +164,14 @@ impl Leases {
             };
             (shard, renewed)
         });
-        inner.shards = shards.collect();
+        let shards: BTreeMap<i16, Hold> = shards.collect();
+        let is_same = |(shard, it): (&i16, &Hold)| {
+            let was = earlier.get(shard);
+            was.is_some_and(|was| was.fence == it.fence && was.is_leaving == it.is_leaving)
+        };
+        let is_new = !shards.iter().all(is_same);
+        inner.shards = shards;
+        is_new
     }
 
     /// The shards that we may publish now. With less than a fifth of the lease left we may not: what

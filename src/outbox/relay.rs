@@ -135,14 +135,15 @@ impl Relay {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            if let Err(failure) = self.keep_once(leases).await {
-                failure.log("renewing the leases");
+            match self.keep_once(leases).await {
+                Ok(true) => wake.notify_one(),
+                Ok(false) => (),
+                Err(failure) => failure.log("renewing the leases"),
             }
-            wake.notify_one();
         }
     }
 
-    async fn keep_once(&self, leases: &Leases) -> Result<(), Failure> {
+    async fn keep_once(&self, leases: &Leases) -> Result<bool, Failure> {
         self.points.reach("outbox.lease.before_renew").await?;
         within(self.outbox.lease, "the leases", leases.keep()).await
     }

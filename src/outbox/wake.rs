@@ -54,7 +54,7 @@ pub(super) async fn listen(ledger: &Ledger, wake: &Notify) {
         match listen_once(&apart, wake).await {
             Ok(()) => tracing::debug!("the connection for notifications was lost"),
             Err(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "not listening")
+                tracing::debug!(error = &error as &dyn std::error::Error, "not listening");
             }
         }
         wake.notify_one();
