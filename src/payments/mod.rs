@@ -4,7 +4,12 @@
 //! and writes through it; the layer does the rest.
 
 mod charges;
+mod consumers;
+mod inventory;
+mod journal;
 mod migrate;
+mod receipts;
+mod succeeded;
 
 use axum::Router;
 
@@ -12,7 +17,11 @@ use crate::http::{Options, Policy, Routes, Tokens, not_found};
 use crate::store::Store;
 
 pub use charges::{CHARGE_SUCCEEDED, Charge, ChargeRequest, ChargeSucceeded, DECLINED_SOURCES};
+pub use consumers::consumers;
+pub use inventory::Inventory;
+pub use journal::Journal;
 pub use migrate::{is_migrated, migrate};
+pub use receipts::Receipts;
 
 /// The API's router: every mutating route with its policy.
 pub fn routes(store: &Store, options: Options, tokens: Tokens) -> Router {

@@ -11,6 +11,7 @@ mod guarantees;
 mod harness;
 mod hot;
 mod http;
+mod inbox;
 mod outbox;
 mod sql_contract;
 mod testkit;
