@@ -304,7 +304,7 @@ pub(super) fn follower(
     }
 }
 
-/// Those whose payload is not `text`.
+/// The ids of messages, in their order.
 pub(super) fn ids(messages: &[Message]) -> Vec<Uuid> {
     messages.iter().map(|it| it.id).collect()
 }
