@@ -12,6 +12,7 @@ mod harness;
 mod hot;
 mod http;
 mod inbox;
+mod messages;
 mod outbox;
 mod sql_contract;
 mod testkit;

@@ -1,5 +1,6 @@
 //! What fails is tried N times and then a dead letter, and nobody else suffers.
 
+use std::slice;
 use std::time::Duration;
 
 use oncely::inbox::dead_letter::show;
@@ -146,7 +147,7 @@ fn a_message_that_fails_at_first_is_applied_once_in_the_end() {
         let mut world = World::new().await;
         let it = message("paid");
         let probe = Probe::new(|_, n| if n < 3 { Act::Refuse } else { Act::Apply });
-        world.publish(&[it.clone()]).await;
+        world.publish(slice::from_ref(&it)).await;
         world.run(&probe);
         world.until_done(1).await;
         world.stop().await;
@@ -172,7 +173,7 @@ fn trouble_that_is_nobodys_fault_costs_no_attempt() {
                     if n < 20 { Act::Raise(code) } else { Act::Apply }
                 },
             );
-            world.publish(&[it.clone()]).await;
+            world.publish(slice::from_ref(&it)).await;
             world.run(&probe);
             world.until_done(1).await;
             world.stop().await;

@@ -1,5 +1,6 @@
 //! A message that takes its process with it is counted before the work, so it ends as a dead letter.
 
+use std::slice;
 use std::time::Duration;
 
 use oncely::inbox::dead_letter::show;
@@ -18,7 +19,7 @@ fn a_message_that_kills_its_process_is_dead_after_n_attempts() {
         // It never comes back: each time the process is ended while it runs.
         let probe = Probe::new(|_, _| Act::Hang);
         world.settings.handler_timeout = Duration::from_mins(2);
-        world.publish(&[it.clone()]).await;
+        world.publish(slice::from_ref(&it)).await;
         for n in 1..=3 {
             world.run(&probe);
             until(|| async { probe.calls(&it) == n }).await;
@@ -54,7 +55,7 @@ fn a_crash_in_waiting_counts_its_attempt_and_leaves_one_effect() {
             let it = message("paid");
             let probe = Probe::new(|_, n| if n == 1 { Act::Refuse } else { Act::Apply });
             let mut arrival = world.points.hold(point);
-            world.publish(&[it.clone()]).await;
+            world.publish(slice::from_ref(&it)).await;
             world.run(&probe);
             assert!(arrival.arrived().await);
             world.crash().await;
@@ -80,7 +81,7 @@ fn a_worker_whose_lease_is_over_changes_nothing_any_more() {
         let it = message("paid");
         let probe = Probe::new(|_, n| if n == 1 { Act::Refuse } else { Act::Apply });
         let mut late = world.points.hold("inbox.waiting.after_count");
-        world.publish(&[it.clone()]).await;
+        world.publish(slice::from_ref(&it)).await;
         world.run(&probe);
         assert!(late.arrived().await);
         world.execute(LEASE_IS_OVER).await;

@@ -1,5 +1,6 @@
 //! One effect for each message, and an acknowledgement only after its commit.
 
+use std::slice;
 use std::time::Duration;
 
 use oncely::domain::Topic;
@@ -51,7 +52,7 @@ fn a_crash_between_commit_and_acknowledgement_is_absorbed() {
         let it = message("paid");
         let probe = Probe::new(|_, _| Act::Apply);
         let mut arrival = world.points.hold("inbox.consume.before_ack");
-        world.publish(&[it.clone()]).await;
+        world.publish(slice::from_ref(&it)).await;
         world.run(&probe);
         assert!(arrival.arrived().await);
         world.crash().await;
@@ -80,7 +81,7 @@ fn a_crash_before_the_commit_leaves_nothing_and_it_comes_again() {
             let it = message("paid");
             let probe = Probe::new(|_, _| Act::Apply);
             let mut arrival = world.points.hold(point);
-            world.publish(&[it.clone()]).await;
+            world.publish(slice::from_ref(&it)).await;
             world.run(&probe);
             assert!(arrival.arrived().await);
             // Nothing is acknowledged that is not committed.
@@ -111,7 +112,7 @@ fn a_commit_whose_outcome_is_unknown_is_not_acknowledged_and_takes_effect_once()
             let mut arrival = world.points.hold("inbox.consume.before_commit");
             let probe = Probe::new(|_, _| Act::Apply);
             let it = message("paid");
-            world.publish(&[it.clone()]).await;
+            world.publish(slice::from_ref(&it)).await;
             world.run(&probe);
             assert!(arrival.arrived().await);
             let mut held = world.points.hold("inbox.consume.after_insert");
@@ -168,7 +169,7 @@ fn a_stop_of_an_idle_runner_is_quick_and_polls_count_nothing() {
         let probe = Probe::new(|_, _| Act::Apply);
         world.points.arm("inbox.consume.after_apply", Action::Error);
         let it = message("paid");
-        world.publish(&[it.clone()]).await;
+        world.publish(slice::from_ref(&it)).await;
         world.run(&probe);
         world.until_done(1).await;
         world.until_acknowledged().await;
@@ -194,7 +195,7 @@ fn an_outage_of_the_broker_ends_by_itself() {
         until(|| async { world.count(registered).await == 1 }).await;
         world.broker.set_down(false);
         let it = message("paid");
-        world.publish(&[it.clone()]).await;
+        world.publish(slice::from_ref(&it)).await;
         world.until_done(1).await;
         world.broker.lose_everything();
         let other = message("shipped");

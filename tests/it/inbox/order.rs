@@ -1,5 +1,6 @@
 //! Events of an aggregate take effect in their order, and what is missing is asked for.
 
+use std::slice;
 use std::time::Duration;
 
 use oncely::domain::{Aggregate, Message, Tenant, Topic};
@@ -97,7 +98,7 @@ fn what_follows_from_a_dead_letter_waits_until_it_is_decided_about() {
                 _ => Act::Apply,
             });
             world.publish(&events).await;
-            world.publish(&[other.clone()]).await;
+            world.publish(slice::from_ref(&other)).await;
             world.run(&probe);
             world.until_letters(1).await;
             // Long enough for the gap to time out a few times.

@@ -135,7 +135,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn new() -> Self {
-        Self::redelivering_after(Duration::from_secs(60)).await
+        Self::redelivering_after(Duration::from_mins(1)).await
     }
 
     pub(super) async fn redelivering_after(idle: Duration) -> Self {
@@ -304,7 +304,7 @@ pub(super) fn follower(
     }
 }
 
-/// Those whose payload is not `text`.
+/// The ids of messages, in their order.
 pub(super) fn ids(messages: &[Message]) -> Vec<Uuid> {
     messages.iter().map(|it| it.id).collect()
 }

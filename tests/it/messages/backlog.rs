@@ -93,7 +93,9 @@ fn busiest_second(published: &[Published]) -> usize {
     let starts = published.iter().enumerate();
     let within = |(from, first): (usize, &Published)| {
         let rest = &published[from..];
-        rest.iter().take_while(|it| it.at < first.at + 1_000).count()
+        rest.iter()
+            .take_while(|it| it.at < first.at + 1_000)
+            .count()
     };
     starts.map(within).max().unwrap_or(0)
 }
@@ -167,11 +169,21 @@ fn a_backlog_drains_at_the_cap_while_fresh_events_overtake_it_and_none_is_given_
         assert!(usize::try_from(FRESH).unwrap() <= n_fresh);
         assert!(usize::try_from(BACKLOG).unwrap() <= published.len() - n_fresh);
         let busiest = busiest_second(&published);
-        assert!(busiest <= usize::try_from(CAP).unwrap(), "{busiest} in one second");
+        assert!(
+            busiest <= usize::try_from(CAP).unwrap(),
+            "{busiest} in one second"
+        );
         // None of the fresh ones waited for the backlog's end.
         let last_old = published.iter().rposition(|it| it.is_old).unwrap();
         let last_fresh = published.iter().rposition(|it| !it.is_old).unwrap();
-        assert!(last_fresh < last_old, "they queued behind it: {}", table(&published));
-        assert_eq!(world.count("SELECT count(*) FROM oncely.dead_letter").await, 0);
+        assert!(
+            last_fresh < last_old,
+            "they queued behind it: {}",
+            table(&published)
+        );
+        assert_eq!(
+            world.count("SELECT count(*) FROM oncely.dead_letter").await,
+            0
+        );
     });
 }

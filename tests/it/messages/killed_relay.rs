@@ -37,7 +37,11 @@ fn relays_killed_after_a_publish_repeat_it_and_every_effect_is_once() {
         let absorbed = metric(&admin, "oncely_inbox_duplicates_total").await;
         let applied = metric(&admin, "oncely_effects_applied_total").await;
         assert!(0.0 < absorbed, "each of ten relays repeated something");
-        assert_eq!(applied.to_string(), (3 * n).to_string(), "applied = charges");
+        assert_eq!(
+            applied.to_string(),
+            (3 * n).to_string(),
+            "applied = charges"
+        );
     });
 }
 
@@ -84,7 +88,9 @@ fn a_relay_that_is_stopped_leaves_no_lease_and_its_successor_begins_at_once() {
         for round in 0..3 {
             let mut relay = world.serve("relay", &long);
             relay.works().await;
-            world.charge(&caller, round * ROUND + 1, (round + 1) * ROUND).await;
+            world
+                .charge(&caller, round * ROUND + 1, (round + 1) * ROUND)
+                .await;
             world.effects().await;
             relay.signal(Signal::SIGTERM);
             let (status, _, complaints) = relay.ended().await;

@@ -18,7 +18,13 @@ async fn length(redis: &mut MultiplexedConnection) -> i64 {
 
 /// Waits until everything that was enqueued is published.
 async fn published(world: &World) {
-    until(|| async { world.count("SELECT count(*) FROM oncely.outbox_pending").await == 0 }).await;
+    until(|| async {
+        world
+            .count("SELECT count(*) FROM oncely.outbox_pending")
+            .await
+            == 0
+    })
+    .await;
 }
 
 /// Lets consumers loose on what is there, and fails unless each charge takes effect once.
@@ -82,7 +88,11 @@ fn a_stream_that_was_deleted_costs_no_effect() {
         world.charge(&caller, 1, 50).await;
         published(&world).await;
         let mut redis = redis_at(world.redis.url()).await;
-        let n_deleted: i64 = redis::cmd("DEL").arg(STREAM).query_async(&mut redis).await.unwrap();
+        let n_deleted: i64 = redis::cmd("DEL")
+            .arg(STREAM)
+            .query_async(&mut redis)
+            .await
+            .unwrap();
         assert_eq!(n_deleted, 1);
         consumed(&world, 50).await;
     });

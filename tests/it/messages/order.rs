@@ -98,7 +98,9 @@ fn events_of_an_aggregate_take_effect_once_and_in_order_whatever_is_lost_or_repe
         let patience = config.inbox.redeliver_after;
         let broker: Arc<dyn Broker> =
             Arc::new(RedisStreams::connect(&redis, &config.broker, patience).unwrap());
-        inbox::register(&ledger, "trail", &Trail.topic()).await.unwrap();
+        inbox::register(&ledger, "trail", &Trail.topic())
+            .await
+            .unwrap();
         let tasks = Tasks::default();
         for name in ["one", "two"] {
             let relay = Relay::new(
@@ -120,14 +122,21 @@ fn events_of_an_aggregate_take_effect_once_and_in_order_whatever_is_lost_or_repe
             );
             runner.start(&tasks);
         }
-        let mut mute = broker.subscribe(&Trail.topic(), "trail", "mute").await.unwrap();
+        let mut mute = broker
+            .subscribe(&Trail.topic(), "trail", "mute")
+            .await
+            .unwrap();
 
         let telling: Vec<_> = (1..=AGGREGATES)
             .map(|id| tasks.spawn(tell(ledger.clone(), id)))
             .collect();
         let mut n_taken = 0;
         while n_taken == 0 {
-            n_taken = mute.receive(7, Duration::from_millis(100)).await.unwrap().len();
+            n_taken = mute
+                .receive(7, Duration::from_millis(100))
+                .await
+                .unwrap()
+                .len();
         }
         world.redis.flush().await.unwrap();
         for told in telling {

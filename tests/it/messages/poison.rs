@@ -78,22 +78,35 @@ fn a_message_that_fails_is_a_dead_letter_after_n_attempts_and_a_redrive_applies_
         until(|| async { world.count(DEAD).await == 1 }).await;
         let letter = assert_dead(&world, 20, "failed").await;
         let error = letter["error"].as_str().unwrap();
-        assert!(error.contains("the journal has no account for this"), "{error}");
+        assert!(
+            error.contains("the journal has no account for this"),
+            "{error}"
+        );
 
-        world.execute("DROP TRIGGER refuse ON public.journal_entries").await;
+        world
+            .execute("DROP TRIGGER refuse ON public.journal_entries")
+            .await;
         let id = letter["id"].as_str().unwrap();
-        let redrive = ["dlq", "redrive", id, "--why", "the account is there", "--by", "ann"];
+        let redrive = [
+            "dlq",
+            "redrive",
+            id,
+            "--why",
+            "the account is there",
+            "--by",
+            "ann",
+        ];
         assert_eq!(oncely(&world, &redrive).await, "1 redriven\n");
         world.effects().await;
         world.quiet().await;
-        let again = Process::start(
-            &redrive,
-            &[("ONCELY_DATABASE_URL", world.database.url())],
-        );
+        let again = Process::start(&redrive, &[("ONCELY_DATABASE_URL", world.database.url())]);
         let (status, _, complaints) = { again }.ended().await;
         assert_eq!(status.code(), Some(1), "{complaints}");
         let shown = oncely(&world, &["dlq", "show", id]).await;
-        assert!(shown.contains("redrive by ann: the account is there"), "{shown}");
+        assert!(
+            shown.contains("redrive by ann: the account is there"),
+            "{shown}"
+        );
         world.execute("DELETE FROM oncely.dead_letter").await;
         world.assert_once(20).await;
     });
@@ -108,7 +121,10 @@ fn a_message_that_kills_its_process_is_a_dead_letter_after_n_attempts() {
         let caller = service.caller().await;
         world.charge(&caller, 1, 20).await;
         let mut keeper = PgConnection::connect(world.database.url()).await.unwrap();
-        sqlx::query("SELECT pg_advisory_lock(5)").execute(&mut keeper).await.unwrap();
+        sqlx::query("SELECT pg_advisory_lock(5)")
+            .execute(&mut keeper)
+            .await
+            .unwrap();
 
         let mut n_killed = 0;
         while world.count(DEAD).await == 0 {
@@ -132,7 +148,10 @@ fn a_message_that_kills_its_process_is_a_dead_letter_after_n_attempts() {
         consumer.works().await;
         let letter = assert_dead(&world, 20, "killed").await;
 
-        sqlx::query("SELECT pg_advisory_unlock(5)").execute(&mut keeper).await.unwrap();
+        sqlx::query("SELECT pg_advisory_unlock(5)")
+            .execute(&mut keeper)
+            .await
+            .unwrap();
         let id = letter["id"].as_str().unwrap();
         oncely(&world, &["dlq", "redrive", id, "--why", "the trap is gone"]).await;
         world.effects().await;

@@ -142,7 +142,10 @@ impl World {
     /// Fails unless there are `n` charges and each took effect once in each consumer.
     pub(super) async fn assert_once(&self, n: i64) {
         let mut books = PgConnection::connect(self.database.url()).await.unwrap();
-        let wrong: Vec<String> = sqlx::query_scalar(WRONG).fetch_all(&mut books).await.unwrap();
+        let wrong: Vec<String> = sqlx::query_scalar(WRONG)
+            .fetch_all(&mut books)
+            .await
+            .unwrap();
         assert!(wrong.is_empty(), "{wrong:#?}");
         assert_eq!(self.count(ORPHANS).await, 0);
         assert_eq!(self.count("SELECT count(*) FROM public.charges").await, n);
