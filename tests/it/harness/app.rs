@@ -54,6 +54,14 @@ impl App {
         recipe: Recipe,
         routes: impl FnOnce(&Store, Options, Tokens) -> Router,
     ) -> Self {
+        // Settings are large, and whoever waits for this would carry them along.
+        Box::pin(Self::set_up(recipe, routes)).await
+    }
+
+    async fn set_up(
+        recipe: Recipe,
+        routes: impl FnOnce(&Store, Options, Tokens) -> Router,
+    ) -> Self {
         let pair = Pair::shared().await.unwrap();
         let (database, database_url) = match &recipe.database_url {
             None => {

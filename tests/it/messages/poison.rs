@@ -44,7 +44,7 @@ const DEAD: &str = "SELECT count(*) FROM oncely.dead_letter WHERE state = 'dead'
 /// Runs an operator's command on the world's database.
 async fn oncely(world: &World, arguments: &[&str]) -> String {
     let variables = [("ONCELY_DATABASE_URL", world.database.url())];
-    let mut process = Process::start(arguments, &variables);
+    let process = Process::start(arguments, &variables);
     let (status, out, complaints) = process.ended().await;
     assert!(status.success(), "{arguments:?}: {complaints}");
     out
