@@ -86,9 +86,17 @@ ON CONFLICT DO NOTHING";
 const RAISE: &str = "
 UPDATE oncely.outbox_confirmed SET before = $1, changed_at = now() WHERE before < $1";
 
-/// When a slice may be published again, by the minute that it is of.
+/// What of each minute was published again already, and when it may be once more.
 #[derive(Debug, Default)]
-pub(super) struct Repeats(HashMap<i64, (u32, Instant)>);
+pub(super) struct Repeats(HashMap<i64, Repeated>);
+
+#[derive(Debug)]
+struct Repeated {
+    times: u32,
+    not_before: Instant,
+    /// Up to here it was published again. What comes after it was sealed since, and waits for nothing.
+    through: Uuid,
+}
 
 /// What a round of reconciling goes by.
 #[derive(Debug)]
@@ -105,15 +113,24 @@ pub(super) struct Round {
 }
 
 impl Repeats {
-    /// Whether `slice` may be published again; where it may, the next wait is twice as long.
-    fn admit(&mut self, slice: Slice, pause: Duration, now: Instant) -> bool {
-        let (times, not_before) = self.0.entry(minute(slice.low)).or_insert((0, now));
-        now >= *not_before && {
-            let wait = pause.saturating_mul(1 << (*times).min(16)).min(BACKOFF_MAX);
-            *times += 1;
-            *not_before = now + wait;
-            true
-        }
+    /// What of `slice` may be published again: all of it, and then the next wait is twice as long; or
+    /// what was not yet.
+    fn admit(&mut self, slice: Slice, pause: Duration, now: Instant) -> Option<Slice> {
+        let repeated = self.0.entry(minute(slice.low)).or_insert(Repeated {
+            times: 0,
+            not_before: now,
+            through: slice.low,
+        });
+        let low = if repeated.not_before <= now {
+            let wait = pause.saturating_mul(1 << repeated.times.min(16));
+            repeated.times += 1;
+            repeated.not_before = now + wait.min(BACKOFF_MAX);
+            slice.low
+        } else {
+            slice.low.max(repeated.through)
+        };
+        repeated.through = repeated.through.max(slice.high);
+        (low < slice.high).then_some(Slice { low, ..slice })
     }
 
     fn forget(&mut self, before: Uuid) {
@@ -145,9 +162,13 @@ pub(super) async fn reconcile(
         let mut tx = ledger.begin().await?;
         let is_open = sqlx::query_scalar(IS_OPEN).bind(next.low).bind(next.high);
         let is_open: bool = is_open.fetch_one(&mut *tx).await?;
-        let now = Instant::now();
-        if is_open && (round.cause == Cause::Broker || repeats.admit(next, round.pause, now)) {
-            let republish = sqlx::query(REPUBLISH).bind(next.low).bind(next.high);
+        let admitted = match round.cause {
+            _ if !is_open => None,
+            Cause::Broker => Some(next),
+            Cause::Reconcile | Cause::Gap => repeats.admit(next, round.pause, Instant::now()),
+        };
+        if let Some(part) = admitted {
+            let republish = sqlx::query(REPUBLISH).bind(part.low).bind(part.high);
             let republish = republish.bind(&round.behind).bind(floor_id(round.anyway));
             n_all += republish.execute(&mut *tx).await?.rows_affected();
         }
@@ -203,12 +224,30 @@ mod tests {
         let it = slice(floor_id(at), sealed).unwrap();
         let pause = Duration::from_mins(1);
         let begin = Instant::now();
-        assert!(repeats.admit(it, pause, begin));
-        assert!(!repeats.admit(it, pause, begin + pause / 2));
-        assert!(repeats.admit(it, pause, begin + pause));
-        assert!(!repeats.admit(it, pause, begin + pause * 2));
-        assert!(repeats.admit(it, pause, begin + pause * 3));
+        assert_eq!(repeats.admit(it, pause, begin), Some(it));
+        assert_eq!(repeats.admit(it, pause, begin + pause / 2), None);
+        assert_eq!(repeats.admit(it, pause, begin + pause), Some(it));
+        assert_eq!(repeats.admit(it, pause, begin + pause * 2), None);
+        assert_eq!(repeats.admit(it, pause, begin + pause * 3), Some(it));
         repeats.forget(floor_id(sealed));
-        assert!(repeats.admit(it, pause, begin + pause * 3));
+        assert_eq!(repeats.admit(it, pause, begin + pause * 3), Some(it));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_sealed_since_is_published_again_at_once() {
+        let mut repeats = Repeats::default();
+        let at = time::macros::datetime!(2026-11-22 02:00 UTC);
+        let up_to = |seconds| slice(floor_id(at), at + Duration::from_secs(seconds)).unwrap();
+        let pause = Duration::from_mins(1);
+        let now = Instant::now();
+        let (first, more) = (up_to(20), up_to(30));
+        assert_eq!(repeats.admit(first, pause, now), Some(first));
+        let since = Slice {
+            low: first.high,
+            ..more
+        };
+        assert_eq!(repeats.admit(more, pause, now), Some(since));
+        assert_eq!(repeats.admit(more, pause, now), None);
+        assert_eq!(repeats.admit(more, pause, now + pause), Some(more));
     }
 }

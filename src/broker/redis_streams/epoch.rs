@@ -1,6 +1,10 @@
 //! What the server looks like now.
+//!
+//! A marker of ours stands beside the streams. It goes where they go: after `FLUSHALL`, or on a server
+//! that never had it, a new one is set, and the history is another.
 
 use redis::{InfoDict, RedisResult, Value};
+use uuid::Uuid;
 
 use super::RedisStreams;
 use super::line::{Cause, Open};
@@ -21,6 +25,10 @@ impl RedisStreams {
         pipe.ignore_errors();
         pipe.cmd("INFO").arg("server");
         pipe.cmd("INFO").arg("replication");
+        let marker = self.marker();
+        let fresh = Uuid::new_v4().simple().to_string();
+        pipe.cmd("SET").arg(&marker).arg(fresh).arg("NX");
+        pipe.cmd("GET").arg(&marker);
         for topic in topics {
             pipe.cmd("XINFO").arg("STREAM").arg(self.key(topic));
         }
@@ -33,7 +41,12 @@ impl RedisStreams {
                 .get(name)
                 .ok_or_else(|| format!("INFO has no {name}"))?)
         };
-        let (process, history) = (info("run_id")?, info("master_replid")?);
+        let (process, replid) = (info("run_id")?, info("master_replid")?);
+        // Set or not, or refused by a replica or a full server: what stands there counts.
+        drop(replies.next());
+        let marker = replies.next().ok_or("a reply is missing")??;
+        let marker: Option<String> = redis::from_redis_value(marker)?;
+        let history = format!("{replid}:{}", marker.unwrap_or_default());
         let mut places = std::collections::BTreeMap::new();
         for (topic, reply) in topics.iter().zip(replies) {
             let place = match reply {

@@ -75,6 +75,11 @@ impl RedisStreams {
         })
     }
 
+    /// The key of the marker that tells one life of the server's data from the next.
+    fn marker(&self) -> String {
+        format!("{}broker", self.inner.key_prefix)
+    }
+
     /// The key of the topic's stream.
     fn key(&self, topic: &Topic) -> String {
         format!("{}s:{topic}", self.inner.key_prefix)

@@ -120,6 +120,21 @@ async fn is_somebody_blocked(mut redis: redis::aio::MultiplexedConnection) -> bo
 }
 
 #[test]
+fn a_broker_that_forgets_everything_before_anybody_looked_shows_it() {
+    run(async {
+        let redis = start(RedisOptions::default()).await;
+        let broker = broker_at(&redis);
+        let was = broker.epoch(&[]).await.unwrap();
+        assert_eq!(broker.epoch(&[]).await.unwrap().change_since(&was), None);
+        publish(&broker, &messages(&topic("t"), 3)).await;
+        redis.flush().await.unwrap();
+        let is = broker.epoch(&[]).await.unwrap();
+        assert_eq!(is.change_since(&was), Some(Change::FailedOver));
+        assert_eq!(broker.epoch(&[]).await.unwrap().change_since(&is), None);
+    });
+}
+
+#[test]
 fn a_key_of_another_type_refuses_its_own_topic_only() {
     run(async {
         let redis = start(RedisOptions::default()).await;

@@ -93,7 +93,9 @@ impl Process {
     pub(crate) async fn serves(&mut self) -> (String, String) {
         let text = self.says("(admin http://").await;
         let line = text.lines().find(|it| it.contains("serves")).unwrap();
-        let mut urls = line.split([' ', '(', ')']).filter(|it| it.contains("://"));
+        let mut urls = line
+            .split([' ', ',', '(', ')'])
+            .filter(|it| it.contains("://"));
         let mut next = || urls.next().unwrap().to_owned();
         (next(), next())
     }

@@ -84,7 +84,7 @@ async fn tell(ledger: Ledger, id: i64) {
 #[test]
 fn events_of_an_aggregate_take_effect_once_and_in_order_whatever_is_lost_or_repeated() {
     run(async {
-        let world = World::start([]).await;
+        let world = World::shared().await;
         world
             .execute(
                 "CREATE TABLE public.trail (at bigserial PRIMARY KEY, aggregate text NOT NULL, \

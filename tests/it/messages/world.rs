@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use oncely::testkit::{Backend, Database, Pair, Proxy, Redis, RedisOptions};
+use oncely::testkit::{
+    Backend, Database, Pair, Postgres, PostgresOptions, Proxy, Redis, RedisOptions,
+};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::harness::{Caller, Process, migrated};
@@ -68,21 +70,39 @@ const STOCK: i64 = 1_000_000;
 pub(super) struct World {
     pub(super) redis: Redis,
     pub(super) database: Database,
+    /// The server of the database, where it is the test's own.
+    pub(super) _postgres: Option<Postgres>,
     /// What the processes know Redis by: a name that can be moved.
     pub(super) name: Proxy,
 }
 
 impl World {
-    /// With a Redis that is started with these arguments.
+    /// With a Redis that is started with these arguments, and a Postgres that keeps its commits:
+    /// `serve` takes no other.
     pub(super) async fn start<const N: usize>(arguments: [&str; N]) -> Self {
+        let postgres = Postgres::start(PostgresOptions::default()).await.unwrap();
+        let database = migrated(postgres.url()).await;
+        Self::on(database, Some(postgres), arguments).await
+    }
+
+    /// On the Postgres that tests share, for relays and consumers in the test's own process.
+    pub(super) async fn shared() -> Self {
+        let pair = Pair::shared().await.unwrap();
+        Self::on(migrated(pair.postgres.url()).await, None, []).await
+    }
+
+    async fn on<const N: usize>(
+        database: Database,
+        postgres: Option<Postgres>,
+        arguments: [&str; N],
+    ) -> Self {
         let options = RedisOptions::with(arguments);
         let redis = Redis::start_on(Backend::Local, options).await.unwrap();
-        let pair = Pair::shared().await.unwrap();
-        let database = migrated(pair.postgres.url()).await;
         let name = Proxy::start(redis.url()).await.unwrap();
         let world = Self {
             redis,
             database,
+            _postgres: postgres,
             name,
         };
         let stock = format!(
