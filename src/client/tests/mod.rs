@@ -1,0 +1,1 @@
+//! The client over a server that plays a script, on paused time.
