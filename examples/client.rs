@@ -4,6 +4,7 @@
 //! cargo run -- dev &
 //! cargo run --example client --features client
 //! ```
+#![expect(clippy::print_stdout, reason = "an example speaks to whoever runs it")]
 
 use std::time::Duration;
 

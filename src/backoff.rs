@@ -39,7 +39,7 @@ impl Backoff {
 pub fn up_to(longest: Duration, draw: u64) -> Duration {
     // 584 years, where nanoseconds end, are as good as for ever.
     let nanos = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
-    let share = (u128::from(nanos) + u128::from(nanos < u64::MAX)) * u128::from(draw) >> 64;
+    let share = ((u128::from(nanos) + u128::from(nanos < u64::MAX)) * u128::from(draw)) >> 64;
     Duration::from_nanos(u64::try_from(share).unwrap_or(u64::MAX))
 }
 

@@ -22,7 +22,7 @@ const LEVEL_MAX: u32 = (1 << (64 - TIME_BITS)) - 1;
 
 /// How a budget fills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BudgetPolicy {
+pub struct Policy {
     /// The most that it holds, and what it begins with, in thousandths of a token; at most 16,777
     /// tokens.
     pub capacity_milli: u32,
@@ -33,7 +33,7 @@ pub struct BudgetPolicy {
     pub trickle: Duration,
 }
 
-impl Default for BudgetPolicy {
+impl Default for Policy {
     /// Ten tokens, a tenth for each success, and one each ten seconds.
     fn default() -> Self {
         Self {
@@ -66,7 +66,7 @@ pub struct Withdrawal<'a> {
 
 impl Budget {
     /// A full budget.
-    pub fn new(policy: BudgetPolicy) -> Self {
+    pub fn new(policy: Policy) -> Self {
         let capacity = policy.capacity_milli.min(LEVEL_MAX);
         let tick = policy.trickle / TOKEN_MILLI;
         Self {
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     fn still(capacity_milli: u32, success_milli: u32) -> Budget {
-        Budget::new(BudgetPolicy {
+        Budget::new(Policy {
             capacity_milli,
             success_milli,
             trickle: Duration::ZERO,
@@ -270,7 +270,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_trickle_is_one_token_in_ten_seconds_and_stops_at_the_capacity() {
-        let budget = Budget::new(BudgetPolicy::default());
+        let budget = Budget::new(Policy::default());
         assert_eq!(spend_all(&budget, TOKEN_MILLI), 10);
         assert_eq!(
             budget.refilled_in(TOKEN_MILLI),
@@ -289,10 +289,7 @@ mod tests {
 
     #[test]
     fn a_cost_over_the_capacity_is_never_refilled() {
-        assert_eq!(
-            Budget::new(BudgetPolicy::default()).refilled_in(10_001),
-            None
-        );
+        assert_eq!(Budget::new(Policy::default()).refilled_in(10_001), None);
         assert_eq!(
             still(1000, 100).refilled_in(1000),
             None,
@@ -303,7 +300,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_settings_overflow(capacity: u32, success: u32, trickle: u64, cost: u32) {
-            let budget = Budget::new(BudgetPolicy {
+            let budget = Budget::new(Policy {
                 capacity_milli: capacity,
                 success_milli: success,
                 trickle: Duration::from_nanos(trickle),

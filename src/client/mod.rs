@@ -80,11 +80,11 @@ mod transport;
 #[cfg(test)]
 mod tests;
 
-pub use breaker::{Breaker, BreakerPolicy};
-pub use budget::{Budget, BudgetPolicy};
+pub use breaker::Breaker;
+pub use budget::Budget;
 pub use builder::{BuildError, Builder, Client, provide_tls};
 pub use deadline::Deadline;
-pub use operation::{Operation, OperationError};
+pub use operation::Operation;
 pub use outcome::{Error, Outcome, Why};
 pub use policy::Policy;
 pub use response::Response;

@@ -70,13 +70,13 @@ pub struct Draft {
     method: Method,
     url: String,
     route: Option<String>,
-    headers: Result<HeaderMap, OperationError>,
+    headers: Result<HeaderMap, Invalid>,
     is_nested: bool,
 }
 
 /// Why something is no operation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OperationError {
+pub enum Invalid {
     /// The URL is none, or not one of `http` or `https`, or holds a user name or a password.
     #[error("the URL is no absolute http or https URL without credentials")]
     Url,
@@ -214,7 +214,7 @@ impl Draft {
 
     /// One more header. It is stored with the operation; credentials belong to the client.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        let refused = || OperationError::Header {
+        let refused = || Invalid::Header {
             name: name.to_owned(),
         };
         if let Ok(headers) = &mut self.headers {
@@ -236,36 +236,28 @@ impl Draft {
     }
 
     /// Freezes the operation with a body of JSON, and mints its key.
-    pub fn json<T: Serialize + ?Sized>(self, body: &T) -> Result<Operation, OperationError> {
-        let body = serde_json::to_vec(body).map_err(|cause| OperationError::Body {
+    pub fn json<T: Serialize + ?Sized>(self, body: &T) -> Result<Operation, Invalid> {
+        let body = serde_json::to_vec(body).map_err(|cause| Invalid::Body {
             cause: cause.to_string(),
         })?;
         self.body("application/json", body)
     }
 
     /// Freezes the operation with a body of any type, and mints its key.
-    pub fn body(
-        self,
-        content_type: &str,
-        body: impl Into<Bytes>,
-    ) -> Result<Operation, OperationError> {
+    pub fn body(self, content_type: &str, body: impl Into<Bytes>) -> Result<Operation, Invalid> {
         let value = HeaderValue::from_str(content_type);
-        let value = value.map_err(|_cause| OperationError::Header {
+        let value = value.map_err(|_cause| Invalid::Header {
             name: CONTENT_TYPE.to_string(),
         })?;
         self.frozen(Some(value), body.into())
     }
 
     /// Freezes the operation without a body, and mints its key.
-    pub fn empty(self) -> Result<Operation, OperationError> {
+    pub fn empty(self) -> Result<Operation, Invalid> {
         self.frozen(None, Bytes::new())
     }
 
-    fn frozen(
-        self,
-        content_type: Option<HeaderValue>,
-        body: Bytes,
-    ) -> Result<Operation, OperationError> {
+    fn frozen(self, content_type: Option<HeaderValue>, body: Bytes) -> Result<Operation, Invalid> {
         let url = checked(&self.url)?;
         let mut headers = self.headers?;
         if let Some(value) = content_type {
@@ -287,11 +279,11 @@ impl Draft {
 }
 
 /// A URL that can be called, without its fragment.
-pub(super) fn checked(url: &str) -> Result<Url, OperationError> {
-    let mut url = Url::parse(url).map_err(|_cause| OperationError::Url)?;
+pub(super) fn checked(url: &str) -> Result<Url, Invalid> {
+    let mut url = Url::parse(url).map_err(|_cause| Invalid::Url)?;
     let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
     if !is_web || !url.username().is_empty() || url.password().is_some() {
-        return Err(OperationError::Url);
+        return Err(Invalid::Url);
     }
     url.set_fragment(None);
     Ok(url)
@@ -360,7 +352,7 @@ mod tests {
     fn what_can_t_be_sent_safely_is_refused_when_it_is_drafted() {
         for url in ["", "/orders", "ftp://x/y", "https://me:pw@x/", "data:,x"] {
             let refused = Operation::put(url).empty().unwrap_err();
-            assert_eq!(refused, OperationError::Url, "{url}");
+            assert_eq!(refused, Invalid::Url, "{url}");
         }
         for (name, value) in [
             ("Idempotency-Key", "mine"),
@@ -372,7 +364,7 @@ mod tests {
         ] {
             let refused = draft().header(name, value).header("x-ok", "1").empty();
             let name = name.to_owned();
-            assert_eq!(refused.unwrap_err(), OperationError::Header { name });
+            assert_eq!(refused.unwrap_err(), Invalid::Header { name });
         }
         assert!(draft().header("x-ok", "1").empty().is_ok());
     }

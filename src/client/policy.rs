@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::breaker::BreakerPolicy;
-use super::budget::{BudgetPolicy, TOKEN_MILLI};
+use super::breaker;
+use super::budget::{self, TOKEN_MILLI};
 use super::classify::Class;
 use crate::backoff::Backoff;
 
@@ -28,12 +28,12 @@ pub struct Policy {
     /// be taken for a new operation, so that none is sent.
     pub key_lifetime: Duration,
     /// The retry budget of each call site.
-    pub budget: BudgetPolicy,
+    pub budget: budget::Policy,
     /// The price of a retry after a throttling that the server spoke out (429, 503 with a hint, 409
     /// in flight), in thousandths of a token: it is cheap for a server to say no.
     pub throttled_cost_milli: u32,
     /// The breaker of each call site.
-    pub breaker: BreakerPolicy,
+    pub breaker: breaker::Policy,
 }
 
 impl Default for Policy {
@@ -46,9 +46,9 @@ impl Default for Policy {
             backoff_cap: Duration::from_secs(5),
             attempt_timeout: Duration::from_secs(10),
             key_lifetime: Duration::from_hours(24),
-            budget: BudgetPolicy::default(),
+            budget: budget::Policy::default(),
             throttled_cost_milli: 400,
-            breaker: BreakerPolicy::default(),
+            breaker: breaker::Policy::default(),
         }
     }
 }

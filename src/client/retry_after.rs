@@ -51,15 +51,15 @@ mod tests {
     /// Three minutes off the servers' clocks below.
     const NOW: OffsetDateTime = datetime!(2026-11-22 03:10:00 UTC);
 
-    fn read(retry_after: &[&str], date: Option<&str>) -> Option<u64> {
+    fn read(hints: &[&str], date: Option<&str>) -> Option<u64> {
         let mut headers = HeaderMap::new();
-        for value in retry_after {
+        for value in hints {
             headers.append(RETRY_AFTER, HeaderValue::from_str(value).unwrap());
         }
         if let Some(date) = date {
             headers.insert(DATE, HeaderValue::from_str(date).unwrap());
         }
-        let wait = super::retry_after(&headers, NOW)?;
+        let wait = retry_after(&headers, NOW)?;
         assert_eq!(wait.subsec_nanos(), 0);
         Some(wait.as_secs())
     }
@@ -125,7 +125,7 @@ mod tests {
     fn bytes_outside_ascii_are_ignored() {
         let mut headers = HeaderMap::new();
         headers.insert(RETRY_AFTER, HeaderValue::from_bytes(b"\xff2").unwrap());
-        assert_eq!(super::retry_after(&headers, NOW), None);
+        assert_eq!(retry_after(&headers, NOW), None);
     }
 
     proptest! {
@@ -134,7 +134,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(RETRY_AFTER, HeaderValue::from_str(&value).unwrap());
             headers.insert(DATE, HeaderValue::from_str(&date).unwrap());
-            let wait = super::retry_after(&headers, NOW);
+            let wait = retry_after(&headers, NOW);
             prop_assert!(wait.is_none_or(|it| it <= HINT_MAX && it >= Duration::from_secs(1)));
         }
     }

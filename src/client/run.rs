@@ -1,5 +1,6 @@
 //! The loop over attempts: waits, pays, asks the breaker, sends, and decides whether to go on.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -160,8 +161,8 @@ impl<'a> Call<'a> {
             self.n_left = self.n_left.saturating_sub(1);
             let tried = attempt(self.client, self.operation, self.deadline, &site, permit).await;
             match self.judge(&site, due, tried) {
-                Ok(again) => due = again,
-                Err(ended) => return *ended,
+                ControlFlow::Continue(again) => due = again,
+                ControlFlow::Break(ended) => return ended,
             }
         }
     }
@@ -246,13 +247,13 @@ impl<'a> Call<'a> {
         site: &Site,
         due: Due,
         tried: Tried,
-    ) -> Result<Due, Box<Result<Outcome, Error>>> {
+    ) -> ControlFlow<Result<Outcome, Error>, Due> {
         let (class, hint) = match tried {
             Tried::Lost(lost) => {
                 let is_none = lost.sent == Sent::Never;
                 self.lost = Some(lost);
                 if is_none {
-                    return Err(Box::new(self.give_up(Stop::because(Why::Invalid))));
+                    return ControlFlow::Break(self.give_up(Stop::because(Why::Invalid)));
                 }
                 (Class::Fault, None)
             }
@@ -268,21 +269,21 @@ impl<'a> Call<'a> {
                             site.budget.give_back(due.cost_milli);
                         }
                         site.budget.deposit();
-                        return Err(Box::new(Ok(Outcome::Done(response))));
+                        return ControlFlow::Break(Ok(Outcome::Done(response)));
                     }
                     Next::Rejected if !self.operation.may_be_done => {
-                        return Err(Box::new(Ok(Outcome::Rejected(response))));
+                        return ControlFlow::Break(Ok(Outcome::Rejected(response)));
                     }
-                    Next::Rejected => return Err(self.end(response, Why::Refused)),
-                    Next::Redirected => return Err(self.end(response, Why::Redirected)),
-                    Next::Unknown => return Err(self.end(response, Why::Failed)),
+                    Next::Rejected => return self.end(response, Why::Refused),
+                    Next::Redirected => return self.end(response, Why::Redirected),
+                    Next::Unknown => return self.end(response, Why::Failed),
                 };
                 self.last = Some(Box::new(response));
                 self.lost = None;
                 (class, hint)
             }
         };
-        Ok(self.again(class, hint))
+        ControlFlow::Continue(self.again(class, hint))
     }
 
     /// The attempt after one that failed.
@@ -306,9 +307,9 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn end(&mut self, response: Response, why: Why) -> Box<Result<Outcome, Error>> {
+    fn end(&mut self, response: Response, why: Why) -> ControlFlow<Result<Outcome, Error>, Due> {
         (self.last, self.lost) = (Some(Box::new(response)), None);
-        Box::new(self.give_up(Stop::because(why)))
+        ControlFlow::Break(self.give_up(Stop::because(why)))
     }
 
     /// The end without an answer of the operation's own.
@@ -325,7 +326,7 @@ impl<'a> Call<'a> {
             last: self.last.take(),
             source: self.lost.take().map(|it| it.source),
         };
-        if may_be_done && stop.why != Why::Expired {
+        if may_be_done {
             let key = self.operation.key();
             return Ok(Outcome::Unknown { key, cause: error });
         }

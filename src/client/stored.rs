@@ -6,7 +6,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::operation::{Operation, OperationError, checked};
+use super::operation::{Invalid, Operation, checked};
 use super::transcript::Transcript;
 
 /// A version that does not know this number refuses to read it, rather than to guess.
@@ -58,10 +58,10 @@ impl From<Operation> for Stored {
 }
 
 impl TryFrom<Stored> for Operation {
-    type Error = OperationError;
+    type Error = Invalid;
 
     fn try_from(stored: Stored) -> Result<Self, Self::Error> {
-        let unread = |part| move || OperationError::Stored { part };
+        let unread = |part| move || Invalid::Stored { part };
         if stored.version != VERSION {
             return Err(unread("version")());
         }

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod cli;
+mod client;
 mod config;
 mod conformance;
 mod docs;

@@ -10,7 +10,7 @@ use crate::backoff;
 
 /// When a breaker opens, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BreakerPolicy {
+pub struct Policy {
     /// Hard failures in a row that open it.
     pub failures_max: u32,
     /// The fewest samples in ten seconds from which a share is made.
@@ -25,7 +25,7 @@ pub struct BreakerPolicy {
     pub pause_max: Duration,
 }
 
-impl Default for BreakerPolicy {
+impl Default for Policy {
     fn default() -> Self {
         Self {
             failures_max: 5,
@@ -41,7 +41,7 @@ impl Default for BreakerPolicy {
 /// The breaker of one call site.
 #[derive(Debug)]
 pub struct Breaker {
-    policy: BreakerPolicy,
+    policy: Policy,
     /// Held for a few instructions and never across an await.
     inner: Mutex<Inner>,
 }
@@ -130,7 +130,7 @@ enum Phase {
 
 impl Breaker {
     /// A closed breaker.
-    pub fn new(policy: BreakerPolicy) -> Self {
+    pub fn new(policy: Policy) -> Self {
         Self {
             policy,
             inner: Mutex::new(Inner {

@@ -22,4 +22,4 @@ mod machine;
 mod tests;
 mod window;
 
-pub use machine::{Breaker, BreakerPolicy, Permit, Sample, State, Try};
+pub use machine::{Breaker, Permit, Policy, Sample, State, Try};

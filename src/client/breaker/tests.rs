@@ -1,5 +1,7 @@
 //! What the breaker of a call site does, step by step, on paused time.
 
+use std::time::Duration;
+
 use super::*;
 
 const FAILED: Sample = Sample::Failed(None);
@@ -12,7 +14,7 @@ fn tell(breaker: &Breaker, sample: Sample, times: u32) {
 }
 
 fn shipped() -> Breaker {
-    Breaker::new(BreakerPolicy::default())
+    Breaker::new(Policy::default())
 }
 
 /// Open to everybody, with its first pause over.
@@ -140,16 +142,18 @@ async fn what_an_earlier_period_learns_late_counts_no_more() {
     tell(&breaker, FAILED, 5);
     tokio::time::advance(Duration::from_secs(1)).await;
     breaker.admit(Try::Retry).unwrap().tell(Sample::Good);
-    late.into_iter().for_each(|it| it.tell(FAILED));
+    for it in late {
+        it.tell(FAILED);
+    }
     assert_eq!(breaker.state(), State::Closed);
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_settings_are_settings_that_trip_at_once() {
-    let breaker = Breaker::new(BreakerPolicy {
+    let breaker = Breaker::new(Policy {
         failures_max: 0,
         samples_min: 0,
-        ..BreakerPolicy::default()
+        ..Policy::default()
     });
     tell(&breaker, Sample::Good, 1);
     assert_eq!(breaker.state(), State::Closed);
