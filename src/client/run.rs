@@ -209,6 +209,9 @@ impl<'a> Call<'a> {
             Duration::ZERO
         };
         self.has_time(due.delay, useful)?;
+        if let Some(wait) = site.breaker.refuses(due.kind, due.delay) {
+            return Err(Stop::because(Why::Breaker).retry_after(Some(wait)));
+        }
         let paid = match due.cost_milli {
             0 => None,
             cost => Some(site.budget.withdraw(cost).ok_or_else(|| {

@@ -21,8 +21,12 @@ pub struct Policy {
     pub first_tries_percent: u32,
     /// The first pause; each failed probe doubles it.
     pub pause: Duration,
-    /// The longest pause, whatever the server asks for.
+    /// The longest pause, 5 s. A breaker that refuses first tries has seen two calls a second or
+    /// more, so that a probe each five seconds is under a tenth of the usual load, and a server that
+    /// is well again is used again within five seconds.
     pub pause_max: Duration,
+    /// The longest pause that a server can ask for, 1 min.
+    pub hint_max: Duration,
 }
 
 impl Default for Policy {
@@ -33,7 +37,8 @@ impl Default for Policy {
             retries_percent: 50,
             first_tries_percent: 10,
             pause: Duration::from_secs(1),
-            pause_max: Duration::from_mins(1),
+            pause_max: Duration::from_secs(5),
+            hint_max: Duration::from_mins(1),
         }
     }
 }
@@ -164,6 +169,18 @@ impl Breaker {
         })
     }
 
+    /// How long a call that would be made after `delay` is still refused: no use to wait for it.
+    pub fn refuses(&self, kind: Try, delay: Duration) -> Option<Duration> {
+        let inner = self.lock();
+        let passes = kind == Try::First && !inner.refuses_all;
+        match inner.phase {
+            Phase::Open { until } if !passes && Instant::now() + delay < until => {
+                Some(until - Instant::now())
+            }
+            Phase::Closed | Phase::Open { .. } | Phase::Probing => None,
+        }
+    }
+
     /// What would happen to a call now.
     pub fn state(&self) -> State {
         let inner = self.lock();
@@ -238,9 +255,9 @@ impl Breaker {
         let pause = self.policy.pause.saturating_mul(factor);
         let half = pause.min(self.policy.pause_max) / 2;
         let pause = half + backoff::up_to(half, backoff::draw());
-        let pause = pause.max(hint.unwrap_or_default());
+        let hint = hint.unwrap_or_default().min(self.policy.hint_max);
         inner.phase = Phase::Open {
-            until: Instant::now() + pause.min(self.policy.pause_max),
+            until: Instant::now() + pause.max(hint),
         };
     }
 

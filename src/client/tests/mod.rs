@@ -3,6 +3,7 @@
 
 mod hints;
 mod limits;
+mod outage;
 mod outcomes;
 mod retries;
 mod storms;

@@ -32,10 +32,27 @@ async fn the_breaker_spares_a_dead_server_the_first_tries_too() {
         let outcome = client.run(&mut charge(), patient()).await;
         if let Err(error) = outcome {
             assert_eq!(error.why, Why::Breaker);
-            assert!(error.retry_after.unwrap() <= 60 * SECOND);
+            assert!(error.retry_after.unwrap() <= 5 * SECOND);
         }
     }
     assert!(script.n_seen() < 40, "{}", script.n_seen());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_an_attempt_that_the_breaker_will_refuse() {
+    let script = Script::of([status(500)]);
+    let client = script.client();
+    for _ in 0..2 {
+        unknown(client.run(&mut charge(), patient()).await);
+    }
+    let began_at = Instant::now();
+    let cause = unknown(client.run(&mut charge(), patient()).await).1;
+    assert_eq!(
+        (cause.why, began_at.elapsed()),
+        (Why::Breaker, Duration::ZERO)
+    );
+    let wait = cause.retry_after.unwrap();
+    assert!(wait <= SECOND && !wait.is_zero(), "{wait:?}");
 }
 
 #[tokio::test(start_paused = true)]

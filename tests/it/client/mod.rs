@@ -2,6 +2,7 @@
 
 mod app;
 mod limits;
+mod metrics;
 mod requests;
 mod server;
 mod storms;
