@@ -116,6 +116,26 @@ async fn in_flight_is_waited_for_and_is_no_failure_of_the_server() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wait_for_one_key_holds_no_other_call_back() {
+    for (code, what) in [(409, "in-flight"), (503, "unknown")] {
+        let headers = [("idempotency-status", what), ("retry-after", "30")];
+        let advice = r#"{"retryable": true, "retry_same_key": true}"#;
+        let script = Script::of([problem(code, advice, &headers), status(201)]);
+        let client = script.client();
+        let (mut waiting, mut other) = (charge(), charge());
+        let later = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            done(client.run(&mut other, patient()).await);
+        };
+        let (outcome, ()) = tokio::join!(client.run(&mut waiting, patient()), later);
+        done(outcome);
+        let seen = script.seen();
+        assert_eq!(seen[1].at, Duration::from_secs(1), "{what}");
+        assert!(seen[2].at >= Duration::from_secs(30), "{what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn backoff_is_drawn_anew_from_the_doubling_interval() {
     let mut waits: [Vec<u128>; 2] = Default::default();
     for _ in 0..300 {
