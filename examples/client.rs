@@ -1,7 +1,7 @@
 //! A charge that is sent until it is done, with one key. The README shows the middle of this file.
 //!
 //! ```sh
-//! cargo run -- dev &
+//! ONCELY_AUTH_TOKENS=demo:demo-token cargo run -- dev
 //! cargo run --example client --features client
 //! ```
 #![expect(clippy::print_stdout, reason = "an example speaks to whoever runs it")]

@@ -66,7 +66,7 @@ impl Builder {
     }
 
     /// Sends `Authorization: Bearer <token>` with each request, wherever the operation's URL leads:
-    /// a client is for one API. A redirect to another host does not carry it.
+    /// a client is for one API. Redirects to another host are not followed.
     pub fn bearer_auth(self, token: &str) -> Self {
         self.default_header(AUTHORIZATION.as_str(), &format!("Bearer {token}"))
     }

@@ -76,16 +76,18 @@ impl Transport for Http {
     }
 }
 
-/// Follows only what keeps method, body and key, and never out of TLS.
+/// Follows only what keeps method, body and key, on the same host, and never out of TLS: body and
+/// credentials are for whom they were given to.
 fn follow(attempt: Attempt<'_>) -> Action {
     let keeps = matches!(
         attempt.status(),
         StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT
     );
-    let from = attempt.previous().last();
-    let leaves_tls =
-        from.is_some_and(|it| it.scheme() == "https" && attempt.url().scheme() != "https");
-    if keeps && !leaves_tls && attempt.previous().len() <= REDIRECTS_MAX {
+    let stays = attempt.previous().last().is_some_and(|from| {
+        let leaves_tls = from.scheme() == "https" && attempt.url().scheme() != "https";
+        from.host() == attempt.url().host() && !leaves_tls
+    });
+    if keeps && stays && attempt.previous().len() <= REDIRECTS_MAX {
         attempt.follow()
     } else {
         attempt.stop()

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::join_all;
+use tokio::task::JoinSet;
 
 use super::*;
 
@@ -61,21 +62,19 @@ async fn fleet(n_clients: u32, per_second: u32) -> Vec<(u64, u64)> {
         let offset = period * number / n_clients;
         async move {
             let mut ticks = tokio::time::interval_at(Instant::now() + offset, period);
-            let mut calls = Vec::new();
+            let mut calls = JoinSet::new();
             for _ in 0..per_second * u32::try_from(N_SECONDS).unwrap() {
                 ticks.tick().await;
                 let client = client.clone();
-                calls.push(tokio::task::spawn_local(async move {
+                calls.spawn(async move {
                     let deadline = Deadline::after(5 * SECOND);
                     client.run(&mut charge(), deadline).await.ok();
-                }));
+                });
             }
-            join_all(calls).await;
+            calls.join_all().await;
         }
     });
-    tokio::task::LocalSet::new()
-        .run_until(async { join_all(clients).await })
-        .await;
+    join_all(clients).await;
     let columns = server.received.iter().zip(&server.served);
     columns
         .map(|(received, served)| {

@@ -88,6 +88,24 @@ fn a_redirect_that_would_make_a_get_of_it_is_an_error_and_is_not_followed() {
 }
 
 #[test]
+fn a_redirect_to_another_host_is_an_error_and_tells_it_nothing() {
+    run(async {
+        let other = Server::statuses(&[201]).await;
+        let elsewhere = other.url.replace("127.0.0.1", "localhost");
+        let server = Server::start(move |_, _| {
+            let elsewhere = elsewhere.clone();
+            async move { reply(308, &[("location", &elsewhere)], "") }
+        })
+        .await;
+        let error = client().run(&mut charge(&server), patient()).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.why, Why::Redirected);
+        assert_eq!(error.last.unwrap().status.as_u16(), 308);
+        assert_eq!((server.n_seen(), other.n_seen()), (1, 0));
+    });
+}
+
+#[test]
 fn a_redirect_in_a_circle_ends() {
     run(async {
         let circle = |_, _| async { reply(307, &[("location", "/charge")], "") };
