@@ -98,8 +98,7 @@ fn a_broker_that_forgets_everything_shows_it_and_members_go_on() {
             })
             .await;
             let is = broker.epoch(std::slice::from_ref(&t)).await.unwrap();
-            let change = Change::WentBackwards("t".to_owned());
-            assert_eq!(is.change_since(&was), Some(change));
+            assert_eq!(is.change_since(&was), Some(Change::FailedOver));
             let _: () = redis_itself.del(&key).await.unwrap();
             publish(&broker, &after).await;
         };
@@ -131,6 +130,25 @@ fn a_broker_that_forgets_everything_before_anybody_looked_shows_it() {
         let is = broker.epoch(&[]).await.unwrap();
         assert_eq!(is.change_since(&was), Some(Change::FailedOver));
         assert_eq!(broker.epoch(&[]).await.unwrap().change_since(&is), None);
+    });
+}
+
+#[test]
+fn a_stream_that_was_deleted_shows_also_where_it_is_made_anew() {
+    run(async {
+        let redis = start(RedisOptions::default()).await;
+        let broker = broker_at(&redis);
+        let t = topic("t");
+        publish(&broker, &messages(&t, 3)).await;
+        let was = broker.epoch(std::slice::from_ref(&t)).await.unwrap();
+        let mut redis_itself = redis_at(redis.url()).await;
+        let _: () = redis_itself.del(format!("{PREFIX}s:t")).await.unwrap();
+        let change = Some(Change::WentBackwards("t".to_owned()));
+        let gone = broker.epoch(std::slice::from_ref(&t)).await.unwrap();
+        assert_eq!(gone.change_since(&was), change);
+        publish(&broker, &messages(&t, 2)).await;
+        let anew = broker.epoch(std::slice::from_ref(&t)).await.unwrap();
+        assert_eq!(anew.change_since(&was), change);
     });
 }
 

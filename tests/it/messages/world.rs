@@ -220,8 +220,8 @@ impl World {
 
 /// The sum of a metric over all its labels, as the process at `admin` tells it.
 pub(super) async fn metric(admin: &str, name: &str) -> f64 {
-    let text = reqwest::get(format!("{admin}/metrics")).await.unwrap();
-    let text = text.text().await.unwrap();
+    let reply = Caller::new(admin, "none").get("/metrics").await;
+    let text = String::from_utf8(reply.body.to_vec()).unwrap();
     let lines = text.lines().filter(|it| {
         let rest = it.strip_prefix(name);
         rest.is_some_and(|it| it.starts_with(['{', ' ']))
