@@ -8,10 +8,10 @@ use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::{Instant, sleep_until};
 
-use super::super::output::{complain, say};
-use super::super::run::USAGE;
-use super::super::table::Form;
 use super::{Bulk, show};
+use crate::cli::output::{complain, say};
+use crate::cli::run::USAGE;
+use crate::cli::table::Form;
 use crate::inbox::dead_letter::{self, Key};
 use crate::ledger::Ledger;
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::super::table::{json, pairs, table, when};
+use crate::cli::table::{json, pairs, table, when};
 use crate::inbox::dead_letter::{DeadLetter, Summary};
 
 /// A dead letter without its contents, for programs.

@@ -27,17 +27,19 @@ CREATE TRIGGER refuse BEFORE INSERT ON public.journal_entries
 
 /// Makes whoever writes the poisoned charge into the journal wait, so that it can be killed there.
 const TRAP: &str = "
+CREATE TABLE public.trapdoor (id integer PRIMARY KEY);
+INSERT INTO public.trapdoor (id) VALUES (1);
 CREATE FUNCTION public.trap() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.amount = 5 THEN PERFORM pg_advisory_xact_lock_shared(5); END IF;
+    IF NEW.amount = 5 THEN PERFORM id FROM public.trapdoor FOR UPDATE; END IF;
     RETURN NEW;
 END $$;
 CREATE TRIGGER trap BEFORE INSERT ON public.journal_entries
     FOR EACH ROW EXECUTE FUNCTION public.trap()";
 
 const TRAPPED: &str = "
-SELECT count(*) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
-WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.objid = 5 AND NOT l.granted";
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+    AND wait_event_type = 'Lock' AND query LIKE '%public.journal_entries%'";
 
 const DEAD: &str = "SELECT count(*) FROM oncely.dead_letter WHERE state = 'dead'";
 
@@ -121,10 +123,9 @@ fn a_message_that_kills_its_process_is_a_dead_letter_after_n_attempts() {
         let caller = service.caller().await;
         world.charge(&caller, 1, 20).await;
         let mut keeper = PgConnection::connect(world.database.url()).await.unwrap();
-        sqlx::query("SELECT pg_advisory_lock(5)")
-            .execute(&mut keeper)
-            .await
-            .unwrap();
+        let mut closed = keeper.begin().await.unwrap();
+        let close = sqlx::query("SELECT id FROM public.trapdoor FOR UPDATE");
+        close.execute(&mut *closed).await.unwrap();
 
         let mut n_killed = 0;
         while world.count(DEAD).await == 0 {
@@ -148,10 +149,7 @@ fn a_message_that_kills_its_process_is_a_dead_letter_after_n_attempts() {
         consumer.works().await;
         let letter = assert_dead(&world, 20, "killed").await;
 
-        sqlx::query("SELECT pg_advisory_unlock(5)")
-            .execute(&mut keeper)
-            .await
-            .unwrap();
+        closed.rollback().await.unwrap();
         let id = letter["id"].as_str().unwrap();
         oncely(&world, &["dlq", "redrive", id, "--why", "the trap is gone"]).await;
         world.effects().await;
