@@ -6,7 +6,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test check images
+.PHONY: help setup dev test check mutants images
 
 # Arguments for `make dev` and `make test`, such as ARGS="--http-addr 127.0.0.1:9000".
 ARGS ?=
@@ -28,6 +28,9 @@ check: ## Formatting, lints, documentation, and the build without features
 	cargo clippy --all-features --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features --document-private-items
 	cargo check --no-default-features
+
+mutants: ## Break the code on purpose, and see a test turn red for each
+	@scripts/mutants.sh
 
 images: ## Provide redis:7 and postgres:15 to Docker, built from Debian packages if need be
 	@scripts/images.sh
