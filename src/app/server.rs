@@ -32,7 +32,12 @@ impl Server {
         let options =
             Options::new(&config.http, &config.idempotency).map_err(StartError::Headers)?;
         let stopping = CancellationToken::new();
-        let api = payments::routes(&store, options, Tokens::new(&config.auth));
+        let api = payments::routes(
+            &store,
+            options,
+            Tokens::new(&config.auth),
+            &config.processor,
+        )?;
         let admin = admin(store.clone(), render, stopping.clone());
         Ok(Self {
             api: (listen(config.http_addr, "http_addr").await?, api),

@@ -29,6 +29,9 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// There can be no client for the card processor.
+    #[error(transparent)]
+    Processor(#[from] payments::ProcessorError),
     /// A header that must not be replayed was asked for.
     #[error("`idempotency.replay_headers` can't be used")]
     Headers(#[source] crate::domain::HeaderRefused),
