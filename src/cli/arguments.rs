@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
 use super::config::ConfigCommand;
+use super::key::KeyCommand;
 use crate::config::{self, Config, Flag, Loaded, Secret, Sources};
 
 /// Makes payment APIs effectively-once: a Redis hot path in front of a Postgres ledger.
@@ -43,6 +44,9 @@ pub enum Command {
     /// Look after the ledger as a whole
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Look at single keys, and settle by hand what nobody else can know
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Ask a running process whether it is ready
     Healthcheck(HealthcheckCommand),
     /// Show or check the configuration

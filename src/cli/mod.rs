@@ -8,6 +8,7 @@ mod arguments;
 mod config;
 mod dev;
 mod healthcheck;
+mod key;
 mod ledger;
 mod migrate;
 mod output;
@@ -20,4 +21,5 @@ pub use arguments::{
     MigrateCommand, ServeCommand, Settings,
 };
 pub use config::ConfigCommand;
+pub use key::KeyCommand;
 pub use run::run;

@@ -17,6 +17,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Serve(command) => command.run(&settings),
         Command::Migrate(command) => command.run(&settings),
         Command::Ledger(command) => command.run(&settings),
+        Command::Key(command) => command.run(&settings),
         Command::Healthcheck(command) => command.run(&settings),
         Command::Config(command) => command.run(&settings),
     };

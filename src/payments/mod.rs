@@ -59,8 +59,9 @@ fn charges(store: &Store, options: Options) -> Routes<Ledger> {
 }
 
 fn finished(store: &Store, routes: Routes<Ledger>, tokens: Tokens) -> Router {
-    let router = routes.authenticate(tokens).into_router();
-    router
+    routes
+        .authenticate(tokens)
+        .into_router()
         .fallback(not_found)
         .with_state(store.ledger().clone())
 }

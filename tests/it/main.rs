@@ -10,6 +10,7 @@ mod guarantees;
 mod harness;
 mod hot;
 mod http;
+mod leased;
 mod outbox;
 mod sql_contract;
 mod testkit;
