@@ -55,6 +55,14 @@ impl App {
         recipe: Recipe,
         routes: impl FnOnce(&Store, Options, Tokens) -> Router,
     ) -> Self {
+        // Settings and pools make it large, and every test would hold it.
+        Box::pin(Self::assembled(recipe, routes)).await
+    }
+
+    async fn assembled(
+        recipe: Recipe,
+        routes: impl FnOnce(&Store, Options, Tokens) -> Router,
+    ) -> Self {
         let pair = Pair::shared().await.unwrap();
         let (database, database_url) = match &recipe.database_url {
             None => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use oncely::config::Config;
 use oncely::ledger::{Finding, Ledger, Resolve};
-use oncely::testkit::{Database, Pair, Processor, key_prefix};
+use oncely::testkit::{Database, Pair, Postgres, PostgresOptions, Processor, key_prefix};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 use tokio::time::{Instant, sleep};
@@ -33,6 +33,7 @@ const MARGIN: Duration = Duration::from_secs(3);
 const NO_REDIS: &str = "redis://127.0.0.1:1/0";
 
 struct World {
+    _postgres: Postgres,
     database: Database,
     processor: Processor,
     redis_url: String,
@@ -42,9 +43,12 @@ struct World {
 
 impl World {
     async fn new(accepts_keys: bool, has_redis: bool) -> Self {
+        // A durable one of its own: `serve` takes no other.
+        let postgres = Postgres::start(PostgresOptions::default()).await.unwrap();
         let pair = Pair::shared().await.unwrap();
         Self {
-            database: migrated(pair.postgres.url()).await,
+            database: migrated(postgres.url()).await,
+            _postgres: postgres,
             processor: Processor::start(accepts_keys).await.unwrap(),
             redis_url: if has_redis {
                 pair.redis.url().to_owned()
@@ -138,7 +142,8 @@ async fn at_every_phase(accepts_keys: bool, has_redis: bool) {
         let mut first = world.serve(&format!("store.leased.{point}=abort"));
         let caller = first.caller().await;
         let headers = [("idempotency-key", key.as_str())];
-        let paying = caller.try_send(http::Method::POST, "/payments", &headers, &body(&source));
+        let payload = body(&source);
+        let paying = caller.try_send(http::Method::POST, "/payments", &headers, &payload);
         assert!(paying.await.is_err(), "{point}: it died");
         let died_at = Instant::now();
         let (status, ..) = first.ended().await;

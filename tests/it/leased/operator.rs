@@ -1,5 +1,7 @@
 //! `oncely key`: an operator lists, looks, resolves and releases, and each change is written down.
 
+use std::time::Duration;
+
 use oncely::testkit::{Processor, Quirk};
 use sqlx::{Connection, PgConnection};
 
@@ -140,7 +142,9 @@ fn nothing_is_changed_without_an_attempt_a_name_and_a_reason() {
 fn a_released_record_is_taken_up_at_once_and_its_holder_is_fenced() {
     run(async {
         let processor = Processor::start(true).await.unwrap();
-        let app = App::made(paying_at(&processor, true)).await;
+        // A latch of that very moment would be believed once more.
+        let recipe = paying_at(&processor, true).with(|it| it.hot.trust_window = Duration::ZERO);
+        let app = App::made(recipe).await;
         let mut held = app.points.hold("store.leased.after_call");
         let mine = app.caller();
         let first = app
