@@ -57,6 +57,7 @@ fn help_explains_the_commands_and_what_wins() {
       serve        Serve the API on a database and a Redis that are there
       migrate      Bring the database to this binary's schema
       ledger       Look after the ledger as a whole
+      key          Look at single keys, and settle by hand what nobody else can know
       healthcheck  Ask a running process whether it is ready
       config       Show or check the configuration
       help         Print this message or the help of the given subcommand(s)

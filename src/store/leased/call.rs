@@ -49,6 +49,9 @@ impl Inner {
         let reached = self.points.reach("store.leased.before_call").await;
         reached.map_err(Fault::failed)?;
         let value = self.call_until_answered(run, phase, calling, key).await?;
+        // It may have come late, and must not be forgotten for that.
+        let patience = Instant::now() + self.ledger_settings.statement_timeout;
+        run.deadline = run.deadline.max(patience);
         let reached = self.points.reach("store.leased.after_call").await;
         reached.map_err(Fault::failed)?;
         let carried = run.progress.carried.clone().with(phase.name, value);

@@ -1,6 +1,7 @@
 //! A processor that tells repeats by our key: whatever happens on the way, one charge.
 
 use futures_util::future::join_all;
+use oncely::failpoint::Action;
 use oncely::testkit::{Processor, Quirk};
 
 use super::world::{BOTH, body, pay, paying_at};
@@ -68,6 +69,23 @@ fn an_answer_that_is_lost_after_the_work_ends_in_one_charge() {
             assert_eq!(seen.len(), 2, "{quirk:?}");
             assert_eq!(seen[0].key, seen[1].key, "{quirk:?}");
             assert_eq!(app.n_events().await, 1, "{quirk:?}");
+        }
+    });
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_is_looked_up() {
+    run(async {
+        for redis in BOTH {
+            let processor = Processor::start(false).await.unwrap();
+            let app = App::made(paying_at(&processor, false).redis(redis)).await;
+            app.points.arm("store.leased.after_complete", Action::Error);
+            let first = pay(&app.caller(), "k-1", "tok_visa").await;
+            assert_eq!(first.status, 201, "{first:?}");
+            let second = pay(&app.caller(), "k-1", "tok_visa").await;
+            assert_eq!(second.essence(), first.essence());
+            assert_eq!(processor.seen("tok_visa").len(), 1);
+            assert_eq!(app.n_events().await, 1);
         }
     });
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use oncely::shutdown::Tasks;
 use oncely::testkit::{Pair, Postgres, PostgresOptions, Processor, Quirk, key_prefix};
 use sqlx::{Connection, PgConnection};
 
@@ -33,7 +34,8 @@ async fn stopped_during_its_call(redis_url: &str) {
     let (mut zombie, mut successor) = (serve(), serve());
     let (early, late) = (zombie.caller().await, successor.caller().await);
     processor.script("tok_slow", [Quirk::AnswerLate(LATE)]);
-    let first = tokio::task::spawn(async move { pay(&early, "k-1", "tok_slow").await });
+    let paying = async move { pay(&early, "k-1", "tok_slow").await };
+    let first = Tasks::default().spawn(paying);
     processor.has_seen("tok_slow", 1).await;
     zombie.signal(Signal::SIGSTOP);
 

@@ -1,5 +1,7 @@
 //! A processor that charges each request: what was sent and not answered is not sent again.
 
+use std::time::Duration;
+
 use oncely::failpoint::Action;
 use oncely::ledger::{Fenced, Finding, Resolve};
 use oncely::testkit::{Processor, Quirk};
@@ -103,6 +105,23 @@ fn a_predecessor_that_stored_its_key_may_have_sent_it() {
             assert_eq!(second.code(), "operation-unknown");
             assert!(processor.seen("tok_visa").is_empty());
         }
+    });
+}
+
+#[test]
+fn an_answer_that_comes_after_the_attempts_time_is_not_forgotten() {
+    run(async {
+        let processor = Processor::start(false).await.unwrap();
+        let recipe = paying_at(&processor, false).with(|config| {
+            config.ledger.operation_timeout = Duration::from_millis(700);
+            config.processor.timeout = Duration::from_secs(3);
+        });
+        let app = App::made(recipe).await;
+        let late = Quirk::AnswerLate(Duration::from_millis(1000));
+        processor.script("tok_late", [late]);
+        let reply = pay(&app.caller(), "k-1", "tok_late").await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        assert_eq!(processor.charges_of("tok_late").len(), 1);
     });
 }
 
