@@ -12,7 +12,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::time::{Instant, sleep};
 
 use super::world::{body, lease, pay, row_at};
-use crate::harness::{Caller, Process, Reply, migrated, run};
+use crate::harness::{Caller, Process, Reply, migrated, run, until};
 
 /// The steps of a payment, in their order.
 const POINTS: [&str; 6] = [
@@ -61,6 +61,11 @@ impl World {
     }
 
     fn serve(&self, fail_points: &str) -> Process {
+        // Not the rescuer, but the client's retry is to be seen.
+        self.serve_with(fail_points, "1h")
+    }
+
+    fn serve_with(&self, fail_points: &str, rescue_interval: &str) -> Process {
         let accepts_keys = self.accepts_keys.to_string();
         let variables = [
             ("ONCELY_FAILPOINTS", fail_points),
@@ -72,8 +77,7 @@ impl World {
             ("ONCELY_LEDGER__LEASE_RENEW_INTERVAL", "500ms"),
             ("ONCELY_LEDGER__OPERATION_TIMEOUT", "2400ms"),
             ("ONCELY_LEDGER__STATEMENT_TIMEOUT", "2s"),
-            // Not the rescuer, but the client's retry is to be seen.
-            ("ONCELY_LEDGER__RESCUE_INTERVAL", "1h"),
+            ("ONCELY_LEDGER__RESCUE_INTERVAL", rescue_interval),
             ("ONCELY_LEDGER__EPOCH_MAX_AGE", "3s"),
         ];
         Process::serve(self.database.url(), &self.redis_url, &variables)
@@ -178,6 +182,34 @@ async fn at_every_phase(accepts_keys: bool, has_redis: bool) {
         second.signal(Signal::SIGTERM);
         assert!(second.ended().await.0.success());
     }
+}
+
+#[test]
+fn what_a_killed_process_left_half_done_is_done_without_its_client() {
+    run(async {
+        let world = World::new(true, true).await;
+        let mut first = world.serve("store.leased.after_call=abort");
+        let caller = first.caller().await;
+        let (headers, payload) = ([("idempotency-key", "k-1")], body("tok_gone"));
+        let paying = caller.try_send(http::Method::POST, "/payments", &headers, &payload);
+        assert!(paying.await.is_err());
+        drop(first);
+        let mut second = world.serve_with("", "200ms");
+        let caller = second.caller().await;
+        until(|| async {
+            let row = row_at(world.database.url(), "k-1").await.unwrap();
+            row.state == "completed"
+        })
+        .await;
+        let [charge] = &world.processor.charges_of("tok_gone")[..] else {
+            panic!("one charge");
+        };
+        assert_eq!(world.processor.seen("tok_gone").len(), 2);
+        assert_eq!(world.count("oncely.outbox_event").await, 1);
+        let reply = pay(&caller, "k-1", "tok_gone").await;
+        assert_eq!(reply.idempotency_status(), "replayed");
+        assert_eq!(reply.json()["processor_reference"], charge.id.as_str());
+    });
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod fences;
 mod killed_process;
 mod one_charge;
 mod operator;
+mod panics;
 mod rescue;
 mod stopped_process;
 mod unknown;
