@@ -1,5 +1,6 @@
 //! A leased operation's words: who holds it, how far it is, and the key that its calls carry.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
@@ -12,8 +13,11 @@ use super::Tenant;
 /// The version of the downstream key's layout, the first byte that is hashed.
 const LAYOUT: u8 = 1;
 
-/// The name under which the request itself is carried.
-const REQUEST: &str = "request";
+/// The name under which the request itself is carried. No phase is called so.
+const REQUEST: &str = "@request";
+
+/// The name under which the request's trace is carried.
+const TRACE: &str = "@trace";
 
 /// The hold of one attempt on a record. Whatever it writes says this `attempt`: a later one's
 /// record is not touched.
@@ -84,6 +88,22 @@ impl Carried {
         Self(Map::from_iter([(REQUEST.to_owned(), request)]))
     }
 
+    /// With the headers that carry on the request's trace.
+    #[must_use]
+    pub fn traced(self, headers: &[(&'static str, String)]) -> Self {
+        if headers.is_empty() {
+            return self;
+        }
+        let headers = headers.iter();
+        let headers = headers.map(|(name, value)| ((*name).to_owned(), value.as_str().into()));
+        self.with(TRACE, Value::Object(headers.collect()))
+    }
+
+    /// The headers that carry on the trace of the request that began the operation.
+    pub fn trace(&self) -> BTreeMap<String, String> {
+        self.get(TRACE).unwrap_or_default()
+    }
+
     /// Reads it back from the ledger; `None` where it is no object.
     pub fn parse(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok().map(Self)
@@ -148,10 +168,15 @@ mod tests {
 
     #[test]
     fn what_is_carried_is_read_back_and_never_shown() {
-        let carried = Carried::of_request(Value::from("tok_secret")).with("charge", 1.into());
+        let trace = [("traceparent", "00-1".to_owned())];
+        let carried = Carried::of_request(Value::from("tok_secret")).traced(&trace);
+        assert!(!carried.has("request"), "a phase may be called so");
+        let carried = carried.with("charge", 1.into());
         let again = Carried::parse(&carried.to_string()).unwrap();
         assert_eq!(again, carried);
         assert_eq!(again.request::<String>().unwrap(), "tok_secret");
+        assert_eq!(again.trace()["traceparent"], "00-1");
+        assert_eq!(Carried::default().trace(), BTreeMap::new());
         assert!(matches!(
             again.get::<String>("charge"),
             Err(CarriedError::Other { .. })

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use super::problem::{Code, Problem};
 use super::routes::Layer;
 use super::tx::{Keeping, Slot};
-use crate::domain::{self, Claim, Decision, Operation, Stored, is_storable};
+use crate::domain::{self, Carried, Claim, Decision, Operation, Stored, is_storable};
 use crate::ledger;
 use crate::store::{Error, Finished, Keep, Leased, Outcome};
 use crate::telemetry::metrics::{self, Label};
@@ -88,13 +88,13 @@ pub(super) async fn execute_leased(
     layer: &Arc<Layer>,
     operation: &Operation,
     claim: Claim,
-    (leased, request): (Leased, serde_json::Value),
+    (leased, carried): (Leased, Carried),
 ) -> Result<Outcome<domain::Response>, Error> {
     let operation = operation.clone();
     let observe = move |ended: &Result<Outcome<domain::Response>, Error>| {
         note(&operation, label_of(ended), ended.as_ref().err());
     };
-    layer.store.leased(claim, leased, request, observe).await
+    layer.store.leased(claim, leased, carried, observe).await
 }
 
 fn label_of<T>(ended: &Result<Outcome<T>, Error>) -> Label {

@@ -22,7 +22,8 @@ use super::headers::{IDEMPOTENCY_KEY, ONCELY_ATTEMPT};
 use super::policy::{Kind, Policy};
 use super::problem::{Code, Problem};
 use super::routes::Layer;
-use crate::domain::{Claim, Key, KeyError, Operation, Subject, Tenant};
+use super::tx::trace_of;
+use crate::domain::{Carried, Claim, Key, KeyError, Operation, Subject, Tenant};
 use crate::store::Leased;
 use crate::telemetry::metrics;
 
@@ -95,13 +96,14 @@ impl Guard {
                 tracing::error!(cause, "a request that was read can't be written as JSON");
                 Problem::new(Code::Internal, "The request can't be answered.")
             })?;
-            Ok((claim, request))
+            let carried = Carried::of_request(request).traced(&trace_of(&parts));
+            Ok((claim, carried))
         });
-        let (claim, request) = match read {
+        let (claim, carried) = match read {
             Ok(read) => read,
             Err(problem) => return problem.into_response(),
         };
-        let running = execute_leased(&self.layer, &operation, claim, (leased, request));
+        let running = execute_leased(&self.layer, &operation, claim, (leased, carried));
         match timeout_at(deadline, running).await {
             Ok(answered) => answer::of_leased(&self.layer.options, answered),
             Err(_elapsed) => answer::not_in_time(true),

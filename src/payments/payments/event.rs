@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::payment::Payment;
-use crate::domain::{Aggregate, Tenant, Topic};
+use crate::domain::{Aggregate, Topic};
 use crate::ledger::Tx;
 use crate::outbox::{Event, LockedAggregate, enqueue};
-use crate::store::PhaseError;
+use crate::store::{Context, PhaseError};
 
 /// The topic.
 pub const PAYMENT_SUCCEEDED: &str = "payment.succeeded";
@@ -22,10 +22,10 @@ pub struct PaymentSucceeded {
     pub currency: String,
 }
 
-/// Tells of a payment that this transaction finishes. It is its aggregate's first event.
+/// Tells of a payment that this transaction finishes, in the trace of the request that began it. It is its aggregate's first event.
 pub(super) async fn tell(
     tx: &mut Tx,
-    tenant: &Tenant,
+    context: Context<'_>,
     payment: &Payment,
 ) -> Result<(), PhaseError> {
     let told = PaymentSucceeded {
@@ -33,8 +33,11 @@ pub(super) async fn tell(
         amount: payment.amount,
         currency: payment.currency.clone(),
     };
-    let event = Event::json(Topic::new(PAYMENT_SUCCEEDED)?, &told)?;
-    let aggregate = Aggregate::new(tenant.clone(), "payment", &payment.id)?;
+    let mut event = Event::json(Topic::new(PAYMENT_SUCCEEDED)?, &told)?;
+    for (name, value) in context.carried.trace() {
+        event = event.header(name, value);
+    }
+    let aggregate = Aggregate::new(context.tenant.clone(), "payment", &payment.id)?;
     enqueue(tx, &mut LockedAggregate::created(aggregate), event).await?;
     Ok(())
 }

@@ -34,7 +34,7 @@ pub(super) async fn run(context: Context<'_>, tx: &mut Tx) -> Result<Written, Ph
     let answer = match charged {
         Charged::Declined { reason } => Problem::new(Code::CardDeclined, reason).into_answer(),
         Charged::Succeeded { .. } => {
-            tell(tx, context.tenant, &payment).await?;
+            tell(tx, context, &payment).await?;
             created(&payment)?
         }
     };

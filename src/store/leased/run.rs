@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::drive::End;
 use super::registry::Leased;
 use crate::domain::{Carried, Claim, Decision, Operation, Response};
@@ -21,7 +19,7 @@ impl Store {
     }
 
     /// Runs `leased` for `claim`, unless its key says otherwise, or goes on where an attempt that was
-    /// abandoned got to. `request` is what the phases find as such. `observe` is shown the end, also
+    /// abandoned got to. `carried` is the request, as the phases find it. `observe` is shown the end, also
     /// where the caller is gone by then.
     ///
     /// # Cancellation
@@ -32,12 +30,12 @@ impl Store {
         &self,
         claim: Claim,
         leased: Leased,
-        request: Value,
+        carried: Carried,
         observe: impl FnOnce(&Result<Outcome<Response>, Error>) + Send + 'static,
     ) -> Result<Outcome<Response>, Error> {
         let inner = Arc::clone(&self.inner);
         self.detached(async move {
-            let ended = Box::pin(inner.run_leased(claim, leased, request)).await;
+            let ended = Box::pin(inner.run_leased(claim, leased, carried)).await;
             observe(&ended);
             ended
         })
@@ -50,7 +48,7 @@ impl Inner {
         &self,
         claim: Claim,
         leased: Leased,
-        request: Value,
+        carried: Carried,
     ) -> Result<Outcome<Response>, Error> {
         let mut attempt = self.attempt(claim);
         match self.latch(&attempt).await {
@@ -58,7 +56,7 @@ impl Inner {
             Latching::Hint(Hint::Decided(decision)) => return Ok(Outcome::Decided(decision)),
             Latching::Hint(Hint::AskLedger { foreign }) => attempt.foreign = foreign,
         }
-        let settled = self.settle_leased(&attempt, &leased, request).await;
+        let settled = self.settle_leased(&attempt, &leased, carried).await;
         let record = match &settled {
             Ok(Settled::Committed(_, record)) => Some(record),
             Ok(Settled::Known(known)) => known.record.as_ref(),
@@ -84,9 +82,8 @@ impl Inner {
         &self,
         attempt: &Attempt,
         leased: &Leased,
-        request: Value,
+        carried: Carried,
     ) -> Result<Settled<Response>, Error> {
-        let carried = Carried::of_request(request);
         let held = match self.acquire_lease(attempt, leased, carried).await? {
             LeaseAcquired::Held(held) => *held,
             LeaseAcquired::Found(record) => {

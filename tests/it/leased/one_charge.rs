@@ -74,6 +74,27 @@ fn an_answer_that_is_lost_after_the_work_ends_in_one_charge() {
 }
 
 #[test]
+fn an_event_carries_on_the_trace_of_the_request_that_began_it() {
+    run(async {
+        let processor = Processor::start(true).await.unwrap();
+        let app = App::made(paying_at(&processor, true)).await;
+        app.points.arm("store.leased.after_call", Action::Error);
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let headers = [("idempotency-key", "k-1"), ("traceparent", trace)];
+        let caller = app.caller();
+        let begun = caller
+            .send(http::Method::POST, "/payments", &headers, &body("tok_visa"))
+            .await;
+        assert_eq!(begun.code(), "operation-unfinished");
+        assert_eq!(pay(&caller, "k-1", "tok_visa").await.status, 201);
+        let traced = format!(
+            "SELECT count(*) FROM oncely.outbox_event WHERE headers ->> 'traceparent' = '{trace}'"
+        );
+        assert_eq!(app.count(&traced).await, 1);
+    });
+}
+
+#[test]
 fn a_commit_whose_answer_is_lost_is_looked_up() {
     run(async {
         for redis in BOTH {

@@ -117,7 +117,7 @@ fn an_answer_that_comes_after_the_attempts_time_is_not_forgotten() {
             config.processor.timeout = Duration::from_secs(3);
         });
         let app = App::made(recipe).await;
-        let late = Quirk::AnswerLate(Duration::from_millis(1000));
+        let late = Quirk::AnswerLate(Duration::from_secs(1));
         processor.script("tok_late", [late]);
         let reply = pay(&app.caller(), "k-1", "tok_late").await;
         assert_eq!(reply.status, 201, "{reply:?}");
