@@ -10,18 +10,22 @@ use crate::ledger::error::{Error, Operation};
 use crate::ledger::tx::Tx;
 
 /// The call was made: its end goes where the phase would have put it, and the rest goes on from there.
+/// Whoever made a mistake may say it again, as long as nobody has finished on its grounds: such a
+/// record is leased and carries what its own phase records, which no attempt leaves behind.
 const HAPPENED: &str = "
 UPDATE oncely.records SET
     state = 'leased', attempt = attempt + 1, lease_expires_at = clock_timestamp(),
     carried = carried || jsonb_build_object(phase, $4::jsonb)
-WHERE tenant = $1 AND id = $2 AND attempt = $3 AND state = 'unknown'";
+WHERE tenant = $1 AND id = $2 AND attempt = $3
+    AND (state = 'unknown' OR state = 'leased' AND carried ? phase)";
 
-/// The call was not made: it may be sent.
+/// The call was not made: it may be sent. A mistake can be put right here too.
 const DID_NOT_HAPPEN: &str = "
 UPDATE oncely.records SET
     state = 'leased', attempt = attempt + 1, lease_expires_at = clock_timestamp(),
-    downstream_key = NULL
-WHERE tenant = $1 AND id = $2 AND attempt = $3 AND state = 'unknown'";
+    carried = carried - phase, downstream_key = NULL
+WHERE tenant = $1 AND id = $2 AND attempt = $3
+    AND (state = 'unknown' OR state = 'leased' AND carried ? phase)";
 
 /// Takes it from whoever has it. What was sent stays noted as sent.
 const RELEASE: &str = "

@@ -91,6 +91,54 @@ fn what_an_operator_found_brings_it_to_its_end() {
 }
 
 #[test]
+fn an_operators_mistake_can_be_put_right_until_it_is_done() {
+    run(async {
+        let processor = Processor::start(false).await.unwrap();
+        let app = App::made(paying_at(&processor, false)).await;
+        let (caller, ledger) = (app.caller(), app.store.ledger());
+        processor.script("tok_lost", [Quirk::HangUpBeforeWork]);
+        let unknown = pay(&caller, "k-1", "tok_lost").await;
+        assert_eq!(unknown.code(), "operation-unknown");
+        let wrong = Finding::Happened(json!({"succeded": "prc_1"}));
+        let said = ledger.resolve(&resolve(1, wrong)).await.unwrap();
+        assert_eq!(said, Fenced::Done(()));
+        let stuck = pay(&caller, "k-1", "tok_lost").await;
+        assert_eq!(stuck.code(), "operation-unfinished", "nobody can read that");
+        assert_eq!(processor.seen("tok_lost").len(), 1, "and nothing was sent");
+
+        let attempt = app.row("k-1").await.attempt;
+        let right = resolve(attempt, Finding::DidNotHappen);
+        assert_eq!(ledger.resolve(&right).await.unwrap(), Fenced::Done(()));
+        let paid = pay(&caller, "k-1", "tok_lost").await;
+        assert_eq!(paid.status, 201, "{paid:?}");
+        let late = resolve(app.row("k-1").await.attempt, Finding::DidNotHappen);
+        assert_eq!(ledger.resolve(&late).await.unwrap(), Fenced::Lost, "done");
+        assert_eq!(processor.charges_of("tok_lost").len(), 1);
+        assert_eq!(app.count("SELECT count(*) FROM oncely.key_audit").await, 2);
+    });
+}
+
+#[test]
+fn a_leased_record_that_nobody_resolved_takes_no_finding() {
+    run(async {
+        let processor = Processor::start(true).await.unwrap();
+        let app = App::made(paying_at(&processor, true)).await;
+        for point in ["store.leased.before_call", "store.leased.before_complete"] {
+            app.points.arm(point, Action::Error);
+            let unfinished = pay(&app.caller(), "k-1", "tok_visa").await;
+            assert_eq!(unfinished.code(), "operation-unfinished");
+            let before = app.row("k-1").await;
+            for finding in [Finding::DidNotHappen, Finding::Happened(json!(1))] {
+                let resolve = resolve(before.attempt, finding);
+                let said = app.store.ledger().resolve(&resolve).await.unwrap();
+                assert_eq!(said, Fenced::Lost, "{point}");
+            }
+            assert_eq!(app.row("k-1").await, before, "{point}");
+        }
+    });
+}
+
+#[test]
 fn a_predecessor_that_stored_its_key_may_have_sent_it() {
     run(async {
         for redis in BOTH {
