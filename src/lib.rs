@@ -47,6 +47,7 @@
 //! | run an operation without HTTP | [`store::Store::transactional`] |
 //! | see how it decides | [`domain::decide`](domain::decide()), then the essay on top of [`store`] |
 //! | read a whole example | [`payments`] |
+//! | call such an API, with retries | `client`, and `examples/client.rs` |
 //! | break things in your own tests | `testkit` |
 //!
 //! # Features
@@ -54,6 +55,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `cli` | yes | the `oncely` binary: settings, `dev`, `serve` and the operator's commands |
+//! | `client` | no | the retrying HTTP client, for the caller's side |
 //! | `testkit` | no | real Redis and Postgres for tests, with kill, pause and cut |
 //! | `failpoints` | no | named instants at which a test makes the process fail. Never in a release |
 //!
@@ -66,6 +68,7 @@
 pub mod domain;
 
 // 1. Tools that know nothing of the domain.
+pub mod backoff;
 pub mod breaker;
 pub mod clock;
 pub mod failpoint;
@@ -77,7 +80,9 @@ pub mod shutdown;
 pub mod config;
 pub mod telemetry;
 
-// 3. Redis, the hot path, which decides nothing; Postgres, the authority.
+// 3. Redis, the hot path, which decides nothing; Postgres, the authority; the caller's side.
+#[cfg(feature = "client")]
+pub mod client;
 pub mod hot;
 pub mod ledger;
 

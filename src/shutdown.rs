@@ -42,6 +42,11 @@ impl Tasks {
         });
     }
 
+    /// Cancelled when a shutdown begins: for work that ends by itself, but not before it is told to.
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
     /// Stops the loops and waits for all work, at most `patience`; false where work was left.
     pub async fn drain(&self, patience: Duration) -> bool {
         self.stop.cancel();

@@ -97,6 +97,15 @@ CREATE TABLE oncely.outbox_shard (
 
 INSERT INTO oncely.outbox_shard (shard) SELECT generate_series(0, 15);
 
+-- Which relays are there, so that each knows its share of the shards before it has any.
+CREATE TABLE oncely.outbox_relay (
+    owner      uuid        NOT NULL,
+    owner_name text        NOT NULL,
+    live_until timestamptz NOT NULL,
+
+    CONSTRAINT outbox_relay_key PRIMARY KEY (owner)
+);
+
 -- What the broker looked like when it was last asked: where that changes, it may have lost messages.
 CREATE TABLE oncely.outbox_broker (
     broker  text        NOT NULL,
@@ -139,5 +148,6 @@ COMMENT ON COLUMN oncely.outbox_pending.attempts IS 'How often the broker refuse
 COMMENT ON COLUMN oncely.outbox_pending.next_at IS 'Not to be tried before';
 COMMENT ON TABLE oncely.outbox_shard IS 'Leases of the relays, by the database''s clock';
 COMMENT ON COLUMN oncely.outbox_shard.fence IS 'Grows with each owner: what an earlier one settles late counts no more';
+COMMENT ON TABLE oncely.outbox_relay IS 'Relays that are there, by the database''s clock; each aims at its share of the shards';
 COMMENT ON TABLE oncely.outbox_broker IS 'What the broker looked like when it was last asked';
 COMMENT ON TABLE oncely.outbox_confirmed IS 'One row: every event with a lower id is confirmed by each of its consumers';

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::start::StartError;
-use crate::config::Config;
+use crate::config::{Config, Role};
 use crate::http::{Options, Render, Tokens, admin};
 use crate::payments;
 use crate::shutdown::Tasks;
@@ -19,7 +19,8 @@ use crate::store::Store;
 /// A process that is ready to serve: addresses are bound, and nothing is answered yet.
 #[derive(Debug)]
 pub struct Server {
-    api: (TcpListener, Router),
+    /// `None` in a process without the role `api`.
+    api: Option<(TcpListener, Router)>,
     admin: (TcpListener, Router),
     store: Store,
     stopping: CancellationToken,
@@ -32,15 +33,16 @@ impl Server {
         let options =
             Options::new(&config.http, &config.idempotency).map_err(StartError::Headers)?;
         let stopping = CancellationToken::new();
-        let api = payments::routes(
-            &store,
-            options,
-            Tokens::new(&config.auth),
-            &config.processor,
-        )?;
+        let api = if config.roles.contains(&Role::Api) {
+            let tokens = Tokens::new(&config.auth);
+            let routes = payments::routes(&store, options, tokens, &config.processor)?;
+            Some((listen(config.http_addr, "http_addr").await?, routes))
+        } else {
+            None
+        };
         let admin = admin(store.clone(), render, stopping.clone());
         Ok(Self {
-            api: (listen(config.http_addr, "http_addr").await?, api),
+            api,
             admin: (listen(config.admin_addr, "admin_addr").await?, admin),
             store,
             stopping,
@@ -48,9 +50,10 @@ impl Server {
         })
     }
 
-    /// The addresses that were bound: the API's and the admin's.
-    pub fn addresses(&self) -> std::io::Result<(SocketAddr, SocketAddr)> {
-        Ok((self.api.0.local_addr()?, self.admin.0.local_addr()?))
+    /// The addresses that were bound: the API's, where this process has one, and the admin's.
+    pub fn addresses(&self) -> std::io::Result<(Option<SocketAddr>, SocketAddr)> {
+        let api = self.api.as_ref().map(|(listener, _)| listener.local_addr());
+        Ok((api.transpose()?, self.admin.0.local_addr()?))
     }
 
     /// Serves until `stop` ends, then drains: no new connection, `/readyz` says so, requests in
@@ -69,7 +72,13 @@ impl Server {
         let is_stopping = stopping.clone();
         let api = servers.spawn(async move {
             let stop = is_stopping.cancelled_owned();
-            axum::serve(api.0, api.1).with_graceful_shutdown(stop).await
+            match api {
+                Some((listener, routes)) => {
+                    let served = axum::serve(listener, routes);
+                    served.with_graceful_shutdown(stop).await
+                }
+                None => Ok(()),
+            }
         });
         servers.spawn_loop(async move {
             if let Err(error) = axum::serve(admin.0, admin.1).await {

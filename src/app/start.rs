@@ -32,6 +32,20 @@ pub enum StartError {
     /// There can be no client for the card processor.
     #[error(transparent)]
     Processor(#[from] payments::ProcessorError),
+    /// There is no Redis for events to go through.
+    #[error("`broker.url` is not set, and neither is `redis_url`, which would do")]
+    NoBroker,
+    /// The broker can't be used.
+    #[error(
+        "events can't go through the Redis at `broker.url`, or at `redis_url` where that is unset"
+    )]
+    Broker(#[source] crate::broker::Error),
+    /// The broker is not what the settings ask for.
+    #[error(transparent)]
+    UnfitBroker(crate::broker::Unfit),
+    /// The broker does not say whether it is what the settings ask for.
+    #[error("`broker.durability` is strict, and the broker does not answer; start it, or set auto")]
+    SilentBroker,
     /// A header that must not be replayed was asked for.
     #[error("`idempotency.replay_headers` can't be used")]
     Headers(#[source] crate::domain::HeaderRefused),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Epoch {
     /// The process that answered, new after each restart.
     pub process: String,
-    /// The history that it has, new after a fail-over.
+    /// The history that it has, new after a fail-over, and where all of its data is gone.
     pub history: String,
     /// For each topic, the place of its latest message; (0, 0) where there is none. It only grows.
     pub topics: BTreeMap<String, (u64, u64)>,
@@ -21,8 +21,9 @@ pub enum Change {
     /// Another process answers: the former one may have taken messages with it.
     #[error("the broker was restarted")]
     Restarted,
-    /// Another history: a replica was promoted that may have lacked the last messages.
-    #[error("the broker's history is another: a fail-over")]
+    /// Another history: a replica was promoted that may have lacked the last messages, or the data
+    /// was thrown away.
+    #[error("the broker's history is another: a fail-over, or its data is gone")]
     FailedOver,
     /// A topic is shorter than it was.
     #[error("the topic {0} went backwards")]

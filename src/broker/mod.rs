@@ -7,8 +7,14 @@
 
 mod epoch;
 mod error;
+#[cfg(feature = "testkit")]
+mod memory;
+mod redis_streams;
 mod seam;
 
 pub use epoch::{Change, Epoch};
 pub use error::{Error, Refused};
+#[cfg(feature = "testkit")]
+pub use memory::Memory;
+pub use redis_streams::{NotDurable, RedisStreams, Unfit};
 pub use seam::{Broker, Delivery, Durability, Malformed, Receipt, Subscription};

@@ -6,7 +6,9 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
 use super::config::ConfigCommand;
+use super::dlq::DlqCommand;
 use super::key::KeyCommand;
+use super::outbox::OutboxCommand;
 use crate::config::{self, Config, Flag, Loaded, Secret, Sources};
 
 /// Makes payment APIs effectively-once: a Redis hot path in front of a Postgres ledger.
@@ -37,8 +39,12 @@ Exit codes: 0 fine, 1 failed, 2 usage or configuration.";
 pub enum Command {
     /// Start private servers, migrate, serve, and print lines to paste; Ctrl-C removes all of it
     Dev(DevCommand),
-    /// Serve the API on a database and a Redis that are there
+    /// Serve the API, relay events and act on them, on a database and a Redis that are there
     Serve(ServeCommand),
+    /// Publish events, as a process of its own
+    Relay(RelayCommand),
+    /// Act on events, as a process of its own
+    Consume(ConsumeCommand),
     /// Bring the database to this binary's schema
     Migrate(MigrateCommand),
     /// Look after the ledger as a whole
@@ -47,6 +53,12 @@ pub enum Command {
     /// Look at single keys, and settle by hand what nobody else can know
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Look at events on their way to the broker
+    #[command(subcommand)]
+    Outbox(OutboxCommand),
+    /// Look at dead letters, redrive or discard them
+    #[command(subcommand)]
+    Dlq(DlqCommand),
     /// Ask a running process whether it is ready
     Healthcheck(HealthcheckCommand),
     /// Show or check the configuration
@@ -68,7 +80,23 @@ pub struct DevCommand {
 
 /// `oncely serve`.
 #[derive(Debug, Args)]
-pub struct ServeCommand {}
+pub struct ServeCommand {
+    /// What this process does: api, relay, consumer, separated by commas [default: all three]
+    #[arg(long, value_name = "ROLES")]
+    pub role: Option<String>,
+}
+
+/// `oncely relay`.
+#[derive(Debug, Args)]
+pub struct RelayCommand {}
+
+/// `oncely consume`.
+#[derive(Debug, Args)]
+pub struct ConsumeCommand {
+    /// Only these consumers; may come several times [default: all]
+    #[arg(long = "consumer", value_name = "NAME")]
+    pub consumers: Vec<String>,
+}
 
 /// `oncely healthcheck`.
 #[derive(Debug, Args)]

@@ -12,9 +12,10 @@ use super::output::{complain, say};
 use super::runtime::{block_on, stop_signal};
 use super::serve::fail_points;
 use super::{DevCommand, Settings};
-use crate::app::{Server, open_store};
+use crate::app::{Server, open_store, start_messages};
 use crate::config::{Config, Loaded, Origin, Secret};
 use crate::domain::Tenant;
+use crate::payments;
 use crate::servers::{self, postgres, redis};
 use crate::shutdown::Tasks;
 use crate::telemetry::{install_logs, install_metrics};
@@ -91,9 +92,12 @@ impl DevCommand {
         let tasks = Tasks::default();
         let render = install_metrics(&tasks).context("install the metrics")?;
         config.ledger.allow_unsafe_durability |= self.allow_unsafe_durability;
-        let store = open_store(&config, &tasks, fail_points()?).await?;
+        let points = fail_points()?;
+        let store = open_store(&config, &tasks, points.clone()).await?;
+        start_messages(&config, &store, payments::consumers(), &points).await?;
         let server = Server::bind(&config, store, render).await?;
         let (api, admin) = server.addresses().context("read the bound addresses")?;
+        let api = api.context("`roles` must name `api` for `oncely dev`")?;
         let text = show(&config, &private, &Shown { api, admin, token });
         Ok((server, private, text))
     }

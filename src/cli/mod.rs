@@ -7,19 +7,25 @@
 mod arguments;
 mod config;
 mod dev;
+mod dlq;
 mod healthcheck;
 mod key;
 mod ledger;
 mod migrate;
+mod outbox;
 mod output;
 mod run;
 mod runtime;
 mod serve;
+mod table;
 
 pub use arguments::{
-    Arguments, Command, DevCommand, HealthcheckCommand, LedgerCommand, MigrateAction,
-    MigrateCommand, ServeCommand, Settings,
+    Arguments, Command, ConsumeCommand, DevCommand, HealthcheckCommand, LedgerCommand,
+    MigrateAction, MigrateCommand, RelayCommand, ServeCommand, Settings,
 };
 pub use config::ConfigCommand;
+pub use dlq::{Bulk, DlqCommand, Which};
 pub use key::KeyCommand;
+pub use outbox::{ListArguments, OutboxCommand};
 pub use run::run;
+pub use table::Form;

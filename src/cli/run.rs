@@ -15,6 +15,10 @@ pub fn run(arguments: Arguments) -> ExitCode {
     let done = match command {
         Command::Dev(command) => command.run(&settings),
         Command::Serve(command) => command.run(&settings),
+        Command::Relay(command) => command.run(&settings),
+        Command::Consume(command) => command.run(&settings),
+        Command::Outbox(command) => command.run(&settings),
+        Command::Dlq(command) => command.run(&settings),
         Command::Migrate(command) => command.run(&settings),
         Command::Ledger(command) => command.run(&settings),
         Command::Key(command) => command.run(&settings),

@@ -27,7 +27,7 @@ use crate::outbox::{self, EnqueueError, Event, LockedAggregate};
 #[derive(Debug)]
 pub struct Tx {
     /// `None` only while it is dropped.
-    tx: Option<ledger::Tx>,
+    held: Option<ledger::Tx>,
     slot: Slot,
     /// The request's trace, for events to carry on.
     trace: Vec<(&'static str, String)>,
@@ -72,7 +72,7 @@ impl<S: Sync> FromRequestParts<S> for Tx {
         let slot = parts.extensions.get::<Slot>().cloned();
         let taken = slot.and_then(|slot| Some((slot.take()?, slot)));
         let taken = taken.map(|(tx, slot)| Self {
-            tx: Some(tx),
+            held: Some(tx),
             slot,
             trace: trace_of(parts),
         });
@@ -106,7 +106,7 @@ impl Tx {
     }
 
     fn inner(&mut self) -> &mut ledger::Tx {
-        self.tx.as_mut().expect("invariant: held until dropped")
+        self.held.as_mut().expect("invariant: held until dropped")
     }
 }
 
@@ -118,7 +118,7 @@ pub(super) fn trace_of(parts: &Parts) -> Vec<(&'static str, String)> {
 
 impl Drop for Tx {
     fn drop(&mut self) {
-        if let Some(tx) = self.tx.take() {
+        if let Some(tx) = self.held.take() {
             self.slot.put_back(tx);
         }
     }
@@ -128,7 +128,7 @@ impl Deref for Tx {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        self.tx.as_ref().expect("invariant: held until dropped")
+        self.held.as_ref().expect("invariant: held until dropped")
     }
 }
 

@@ -32,14 +32,14 @@ pub enum Operation {
     MarkUnknown,
     /// Writing down what an operator found.
     Resolve,
-    /// Reading records for an operator or the rescuer.
-    Inspect,
     /// Deleting expired records.
     Prune,
     /// Checking the server before serving.
     Check,
     /// Migrating the schema.
     Migrate,
+    /// Looking for an operator.
+    Inspect,
 }
 
 /// What the caller may do about an error.
@@ -97,6 +97,11 @@ impl Error {
         Self::new(Operation::Commit, Class::Indeterminate, source)
     }
 
+    /// A look at what is there failed.
+    pub(crate) fn inspect(source: sqlx::Error) -> Self {
+        Self::driver(Operation::Inspect)(source)
+    }
+
     pub(super) fn corrupt(operation: Operation, column: &'static str) -> Self {
         Self::new(operation, Class::Corrupt, Inconsistent { column })
     }
@@ -118,10 +123,10 @@ impl fmt::Display for Operation {
             Self::Release => "release a lease",
             Self::MarkUnknown => "mark as unknown",
             Self::Resolve => "resolve",
-            Self::Inspect => "inspect",
             Self::Prune => "prune",
             Self::Check => "check",
             Self::Migrate => "migrate",
+            Self::Inspect => "inspect",
         })
     }
 }

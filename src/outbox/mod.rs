@@ -14,11 +14,33 @@
 //! aggregates there is none.
 
 mod aggregate;
+mod backlog;
+mod broker_watch;
+mod chores;
+mod claim;
 mod enqueue;
 mod error;
 mod event;
+mod failure;
+mod forget;
+mod gate;
+pub mod inspect;
+mod lanes;
+mod lease;
+mod pace;
+mod partitions;
+mod pump;
+mod reconcile;
+mod relay;
+mod settle;
+mod slice;
+mod wake;
 
 pub use aggregate::LockedAggregate;
+#[cfg(feature = "testkit")]
+pub use claim::statements;
 pub use enqueue::enqueue;
 pub use error::EnqueueError;
 pub use event::{Event, HEADERS_BYTES_MAX, PAYLOAD_BYTES_MAX};
+pub use relay::Relay;
+pub use wake::announce;

@@ -5,10 +5,15 @@
 //! phases instead of a handler.
 
 mod charges;
+mod consumers;
+mod inventory;
+mod journal;
 mod migrate;
 #[cfg(feature = "cli")]
 #[expect(clippy::module_inception, reason = "the payment path has payments")]
 mod payments;
+mod receipts;
+mod succeeded;
 
 use axum::Router;
 
@@ -17,9 +22,13 @@ use crate::ledger::Ledger;
 use crate::store::Store;
 
 pub use charges::{CHARGE_SUCCEEDED, Charge, ChargeRequest, ChargeSucceeded, DECLINED_SOURCES};
+pub use consumers::consumers;
+pub use inventory::Inventory;
+pub use journal::Journal;
 pub use migrate::{is_migrated, migrate};
 #[cfg(feature = "cli")]
 pub use payments::{PAYMENT_SUCCEEDED, Payment, PaymentRequest, PaymentSucceeded, ProcessorError};
+pub use receipts::Receipts;
 
 /// The API's router: every mutating route with its policy. Fails where the settings name a processor
 /// that can't be called.

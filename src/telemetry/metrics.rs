@@ -128,6 +128,8 @@ pub fn describe() {
     set_tiers(false, false);
     set_connections(0, 0);
     messages::describe();
+    #[cfg(feature = "client")]
+    super::client::describe();
 }
 
 /// Gives an operation's series their first value.

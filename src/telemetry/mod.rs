@@ -1,5 +1,7 @@
 //! What the process says of itself: metrics, each named in one file, and logs.
 
+#[cfg(feature = "client")]
+pub mod client;
 #[cfg(feature = "cli")]
 mod install;
 pub mod messages;

@@ -1,8 +1,10 @@
 //! A Redis for tests, from whichever source.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 
 use super::docker::{Container, Recipe};
 use super::ready::until_it_answers;
@@ -101,6 +103,19 @@ impl Redis {
         self.ready().await
     }
 
+    /// A power cut in which the last `n_bytes` of the append-only file had not reached the disk:
+    /// SIGKILL, the file is cut short, and the server starts again. Clients were told that what is
+    /// gone was done. Only for a local server with `appendonly yes`; fails where nothing was cut.
+    pub async fn lose_power(&self, n_bytes: u64) -> anyhow::Result<()> {
+        let Some(directory) = self.source.directory() else {
+            bail!("only the files of a local server can be cut short; use Backend::Local");
+        };
+        self.kill().await?;
+        let folder = directory.join("appendonlydir");
+        tokio::task::spawn_blocking(move || cut_short(&folder, n_bytes)).await??;
+        self.restart().await
+    }
+
     /// Forgets all keys of all databases. Not for a shared server: other tests are on it.
     pub async fn flush(&self) -> anyhow::Result<()> {
         ask(&self.url, "FLUSHALL").await.context("flushing Redis")
@@ -112,6 +127,23 @@ impl Redis {
             .await
             .context("Redis does not answer")
     }
+}
+
+/// Cuts the newest increment of an append-only file.
+fn cut_short(folder: &Path, n_bytes: u64) -> anyhow::Result<()> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).context("there is no append-only file")? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(".incr.aof") {
+            files.push((fs::metadata(&path)?.modified()?, path));
+        }
+    }
+    let (_, path) = files.into_iter().max().context("no increment to cut")?;
+    let file = fs::OpenOptions::new().write(true).open(&path)?;
+    let length = file.metadata()?.len();
+    ensure!(0 < length && 0 < n_bytes, "there is nothing to cut");
+    file.set_len(length.saturating_sub(n_bytes))?;
+    Ok(())
 }
 
 async fn ask(url: &str, command: &str) -> redis::RedisResult<()> {

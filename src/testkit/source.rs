@@ -1,5 +1,6 @@
 //! One set of operations over the three places a server may come from.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::bail;
@@ -22,6 +23,14 @@ impl Source {
             Self::Given => "explicit URL",
             Self::Docker(_) => "docker",
             Self::Local(_) => "local",
+        }
+    }
+
+    /// Where its files are; `None` where they are not ours to touch.
+    pub(super) fn directory(&self) -> Option<PathBuf> {
+        match self {
+            Self::Given | Self::Docker(_) => None,
+            Self::Local(server) => Some(server.directory().to_owned()),
         }
     }
 

@@ -54,10 +54,14 @@ fn help_explains_the_commands_and_what_wins() {
     Commands:
       dev          Start private servers, migrate, serve, and print lines to paste; Ctrl-C removes all
                    of it
-      serve        Serve the API on a database and a Redis that are there
+      serve        Serve the API, relay events and act on them, on a database and a Redis that are there
+      relay        Publish events, as a process of its own
+      consume      Act on events, as a process of its own
       migrate      Bring the database to this binary's schema
       ledger       Look after the ledger as a whole
       key          Look at single keys, and settle by hand what nobody else can know
+      outbox       Look at events on their way to the broker
+      dlq          Look at dead letters, redrive or discard them
       healthcheck  Ask a running process whether it is ready
       config       Show or check the configuration
       help         Print this message or the help of the given subcommand(s)

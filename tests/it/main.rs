@@ -1,7 +1,9 @@
 //! The integration tests: one binary, one link, one list of sentences.
 #![cfg(test)]
 
+mod broker;
 mod cli;
+mod client;
 mod config;
 mod conformance;
 mod docs;
@@ -10,7 +12,9 @@ mod guarantees;
 mod harness;
 mod hot;
 mod http;
+mod inbox;
 mod leased;
+mod messages;
 mod outbox;
 mod sql_contract;
 mod testkit;

@@ -60,7 +60,14 @@ impl Processor {
         let Some(url) = &settings.url else {
             return Ok(None);
         };
-        let client = reqwest::Client::builder()
+        let client = reqwest::Client::builder();
+        // Its `http://` needs no TLS, but where another room has built TLS in, a client asks for it.
+        #[cfg(feature = "client")]
+        let client = {
+            crate::client::provide_tls();
+            client.tls_certs_only([])
+        };
+        let client = client
             .timeout(settings.timeout)
             // The processor's books are where it says, not where somebody else says.
             .redirect(reqwest::redirect::Policy::none())

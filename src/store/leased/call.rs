@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::drive::{Fault, Run};
 use super::operation::{Called, Calling, Phase};
+use crate::backoff;
 use crate::domain::downstream_key;
 use crate::store::error::Error;
 use crate::store::open::Inner;
@@ -109,7 +110,8 @@ impl Inner {
                 Called::NotDone(cause) => cause,
             };
             tracing::debug!(error = &*cause as &dyn std::error::Error, "a call failed");
-            let wait = jittered(pause);
+            // Callers who failed together do not come back together.
+            let wait = backoff::up_to(pause, backoff::draw());
             let again = Instant::now() + wait;
             if run.deadline < again + calling.timeout + RESERVE {
                 return Err(Fault::Failed {
@@ -121,10 +123,4 @@ impl Inner {
             pause = (pause * 2).min(PAUSE_MOST);
         }
     }
-}
-
-/// Anything from nothing to `most`, so that callers who failed together do not come back together.
-fn jittered(most: Duration) -> Duration {
-    let (random, ..) = Uuid::new_v4().as_fields();
-    most.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }

@@ -55,11 +55,11 @@ impl App {
         recipe: Recipe,
         routes: impl FnOnce(&Store, Options, Tokens) -> Router,
     ) -> Self {
-        // Settings and pools make it large, and every test would hold it.
-        Box::pin(Self::assembled(recipe, routes)).await
+        // Settings are large, and whoever waits for this would carry them along.
+        Box::pin(Self::set_up(recipe, routes)).await
     }
 
-    async fn assembled(
+    async fn set_up(
         recipe: Recipe,
         routes: impl FnOnce(&Store, Options, Tokens) -> Router,
     ) -> Self {

@@ -93,9 +93,19 @@ impl Process {
     pub(crate) async fn serves(&mut self) -> (String, String) {
         let text = self.says("(admin http://").await;
         let line = text.lines().find(|it| it.contains("serves")).unwrap();
-        let mut urls = line.split([' ', '(', ')']).filter(|it| it.contains("://"));
+        let mut urls = line
+            .split([' ', ',', '(', ')'])
+            .filter(|it| it.contains("://"));
         let mut next = || urls.next().unwrap().to_owned();
         (next(), next())
+    }
+
+    /// Waits until it does what it was started for, with or without an API, and returns the address
+    /// of its admin port as a URL.
+    pub(crate) async fn works(&mut self) -> String {
+        let text = self.says("(admin http://").await;
+        let from = text.find("(admin http://").unwrap() + "(admin ".len();
+        text[from..].split(')').next().unwrap().to_owned()
     }
 
     /// Waits until it serves, and returns somebody who calls it.

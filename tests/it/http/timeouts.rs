@@ -104,7 +104,7 @@ async fn serve() -> Running {
     // Not among the tasks that it waits for itself.
     let ended = Tasks::default().spawn(server.run(async move { drop(stopped.await) }));
     Running {
-        caller: Caller::new(&format!("http://{api}"), "demo-token"),
+        caller: Caller::new(&format!("http://{}", api.unwrap()), "demo-token"),
         admin: Caller::new(&format!("http://{admin}"), "none"),
         points,
         stop,

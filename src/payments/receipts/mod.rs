@@ -1,0 +1,6 @@
+//! Receipts: what the customer is told.
+
+mod amount;
+mod send;
+
+pub use send::Receipts;
