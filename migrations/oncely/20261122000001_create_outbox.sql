@@ -24,6 +24,7 @@ CREATE TABLE oncely.outbox_aggregate (
     tenant text   NOT NULL,
     kind   text   NOT NULL,
     id     text   NOT NULL,
+    topic  text,
     seq    bigint NOT NULL,
     last   uuid,
 
@@ -31,7 +32,9 @@ CREATE TABLE oncely.outbox_aggregate (
     CONSTRAINT outbox_aggregate_tenant_length CHECK (octet_length(tenant) BETWEEN 1 AND 255),
     CONSTRAINT outbox_aggregate_kind_length CHECK (octet_length(kind) BETWEEN 1 AND 100),
     CONSTRAINT outbox_aggregate_id_length CHECK (octet_length(id) BETWEEN 1 AND 255),
-    CONSTRAINT outbox_aggregate_seq CHECK (seq = 0 AND last IS NULL OR 0 < seq AND last IS NOT NULL)
+    CONSTRAINT outbox_aggregate_seq CHECK (
+        seq = 0 AND last IS NULL AND topic IS NULL
+        OR 0 < seq AND last IS NOT NULL AND topic IS NOT NULL)
 );
 
 -- The log of events: written once, never updated, dropped by whole partitions. An id carries its time,
@@ -131,6 +134,7 @@ COMMENT ON SEQUENCE oncely.outbox_position IS 'Order of events within an aggrega
 COMMENT ON TABLE oncely.outbox_aggregate IS 'One row for each aggregate that has had an event: its lock and its counter';
 COMMENT ON COLUMN oncely.outbox_aggregate.kind IS 'What it is, such as charge';
 COMMENT ON COLUMN oncely.outbox_aggregate.id IS 'Which one';
+COMMENT ON COLUMN oncely.outbox_aggregate.topic IS 'Where all its events are published: a consumer of another topic would wait for what it never gets';
 COMMENT ON COLUMN oncely.outbox_aggregate.seq IS 'How many events it has had; they are numbered 1 to this without a gap';
 COMMENT ON COLUMN oncely.outbox_aggregate.last IS 'Its latest event';
 COMMENT ON TABLE oncely.outbox_event IS 'The log of events, append-only, partitioned by id; partitions are dropped once confirmed';

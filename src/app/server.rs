@@ -34,7 +34,8 @@ impl Server {
             Options::new(&config.http, &config.idempotency).map_err(StartError::Headers)?;
         let stopping = CancellationToken::new();
         let api = if config.roles.contains(&Role::Api) {
-            let routes = payments::routes(&store, options, Tokens::new(&config.auth));
+            let tokens = Tokens::new(&config.auth);
+            let routes = payments::routes(&store, options, tokens, &config.processor)?;
             Some((listen(config.http_addr, "http_addr").await?, routes))
         } else {
             None

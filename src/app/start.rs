@@ -29,6 +29,9 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// There can be no client for the card processor.
+    #[error(transparent)]
+    Processor(#[from] payments::ProcessorError),
     /// There is no Redis for events to go through.
     #[error("`broker.url` is not set, and neither is `redis_url`, which would do")]
     NoBroker,

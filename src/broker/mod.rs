@@ -17,4 +17,4 @@ pub use error::{Error, Refused};
 #[cfg(feature = "testkit")]
 pub use memory::Memory;
 pub use redis_streams::{NotDurable, RedisStreams, Unfit};
-pub use seam::{Broker, Delivery, Durability, Malformed, Receipt, Subscription};
+pub use seam::{Broker, Delivery, Durability, Lag, Malformed, Receipt, Subscription};

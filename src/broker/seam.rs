@@ -35,9 +35,8 @@ pub trait Broker: fmt::Debug + Send + Sync {
     /// What it looks like now. Compared with an earlier look it shows whether messages may be lost.
     fn epoch<'a>(&'a self, topics: &'a [Topic]) -> BoxFuture<'a, Result<Epoch, Error>>;
 
-    /// How many messages of `topic` the slowest of its groups has not finished; 0 where it has no
-    /// group.
-    fn lag<'a>(&'a self, topic: &'a Topic) -> BoxFuture<'a, Result<u64, Error>>;
+    /// How many messages of `topic` its groups have not finished; nothing where it has no group.
+    fn lag<'a>(&'a self, topic: &'a Topic) -> BoxFuture<'a, Result<Lag, Error>>;
 
     /// Joins `group` on `topic` as `member`, which must be unique to this process. A new group begins
     /// with the oldest message that is there.
@@ -97,6 +96,34 @@ pub struct Receipt(pub String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a message: {0}")]
 pub struct Malformed(pub String);
+
+/// How many messages of a topic are before its groups.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lag {
+    /// Before the group that is furthest. The pace goes by it: one that was stopped, or is gone, must
+    /// not slow the others down.
+    pub least: u64,
+    /// Before the group that is furthest behind.
+    pub most: u64,
+}
+
+impl Lag {
+    /// The lag of a topic whose groups have these before them.
+    pub fn of(groups: impl IntoIterator<Item = u64>) -> Self {
+        let mut groups = groups.into_iter();
+        let Some(first) = groups.next() else {
+            return Self::default();
+        };
+        let alone = Self {
+            least: first,
+            most: first,
+        };
+        groups.fold(alone, |it, group| Self {
+            least: it.least.min(group),
+            most: it.most.max(group),
+        })
+    }
+}
 
 /// How much an acknowledged message is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::config::ConfigCommand;
 use super::dlq::DlqCommand;
+use super::key::KeyCommand;
 use super::outbox::OutboxCommand;
 use crate::config::{self, Config, Flag, Loaded, Secret, Sources};
 
@@ -49,6 +50,9 @@ pub enum Command {
     /// Look after the ledger as a whole
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Look at single keys, and settle by hand what nobody else can know
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Look at events on their way to the broker
     #[command(subcommand)]
     Outbox(OutboxCommand),

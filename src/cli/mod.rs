@@ -9,6 +9,7 @@ mod config;
 mod dev;
 mod dlq;
 mod healthcheck;
+mod key;
 mod ledger;
 mod migrate;
 mod outbox;
@@ -24,6 +25,7 @@ pub use arguments::{
 };
 pub use config::ConfigCommand;
 pub use dlq::{Bulk, DlqCommand, Which};
+pub use key::KeyCommand;
 pub use outbox::{ListArguments, OutboxCommand};
 pub use run::run;
 pub use table::Form;

@@ -21,6 +21,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Dlq(command) => command.run(&settings),
         Command::Migrate(command) => command.run(&settings),
         Command::Ledger(command) => command.run(&settings),
+        Command::Key(command) => command.run(&settings),
         Command::Healthcheck(command) => command.run(&settings),
         Command::Config(command) => command.run(&settings),
     };

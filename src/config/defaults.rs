@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use figment::providers::{Format as _, Toml};
 use figment::value::{Dict, Value};
 
-use super::{Auth, Broker, Config, Hot, Http, Idempotency, Inbox, Ledger, Log, Outbox};
+use super::{Auth, Broker, Config, Hot, Http, Idempotency, Inbox, Ledger, Log, Outbox, Processor};
 
 /// The documented example. Its values are the defaults: there is no second place for them.
 pub const DEFAULT_FILE: &str = include_str!("default.toml");
@@ -83,6 +83,12 @@ impl Default for Broker {
 impl Default for Outbox {
     fn default() -> Self {
         CONFIG.outbox.clone()
+    }
+}
+
+impl Default for Processor {
+    fn default() -> Self {
+        CONFIG.processor.clone()
     }
 }
 

@@ -7,10 +7,11 @@ use figment::value::{Dict, Value};
 use super::Config;
 
 /// The settings whose values never stand in a message.
-const SECRET: [&str; 6] = [
+const SECRET: [&str; 7] = [
     "database_url",
     "redis_url",
     "broker.url",
+    "processor.url",
     AUTH_TOKENS,
     "idempotency.fingerprint_secret",
     "idempotency.fingerprint_secrets_previous",

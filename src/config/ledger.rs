@@ -86,6 +86,25 @@ pub struct Ledger {
     /// Too low: a slow request finds the record gone between two steps. Too high: a few more rows.
     #[serde(with = "duration")]
     pub prune_grace: Duration,
+    /// How long an attempt of a leased operation owns its record without a sign of life.
+    /// Default: `15s`.
+    ///
+    /// Too low: a pause of the process hands its work over while it still runs. Too high: after a
+    /// crash, retries are told "in flight" for so long.
+    #[serde(with = "duration")]
+    pub lease: Duration,
+    /// How often a working attempt renews its lease. Default: `5s`.
+    ///
+    /// Too low: needless writes. Too high: one lost renewal loses the lease.
+    #[serde(with = "duration")]
+    pub lease_renew_interval: Duration,
+    /// How often abandoned leased operations are looked for, and how long after their lease they are
+    /// taken up. Default: `5s`.
+    ///
+    /// Too low: needless questions, and a sick processor is asked more often. Too high: what a crash
+    /// left half done stays so until its client retries.
+    #[serde(with = "duration")]
+    pub rescue_interval: Duration,
     /// How long a starting process waits for Postgres. Default: `30s`.
     ///
     /// Too low: it gives up while the database starts beside it. Too high: a wrong address is

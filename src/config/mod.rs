@@ -16,12 +16,14 @@ mod idempotency;
 mod inbox;
 mod keys;
 mod layers;
+mod leases;
 mod ledger;
 mod load;
 mod log;
 mod messages;
 mod origin;
 mod outbox;
+mod processor;
 mod render;
 mod roles;
 mod rules;
@@ -46,6 +48,7 @@ pub use load::{Flag, Loaded, Sources, fail_points, load};
 pub use log::{Format as LogFormat, Log};
 pub use origin::Origin;
 pub use outbox::Outbox;
+pub use processor::Processor;
 pub use render::Entry;
 pub use roles::Role;
 pub use secret::{PLACEHOLDER, Secret};
@@ -91,6 +94,8 @@ pub struct Config {
     pub outbox: Outbox,
     /// The consumers.
     pub inbox: Inbox,
+    /// The card processor.
+    pub processor: Processor,
     /// Log lines.
     pub log: Log,
 }

@@ -107,6 +107,7 @@ impl Config {
         self.check_places(&mut rules);
         self.check_answers(&mut rules);
         self.check_messages(&mut rules);
+        self.check_leases(&mut rules);
         rules.0
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::{Claim, Record, State, Stored, Verdict};
+use super::{Claim, Identity, Record, State, Stored, Verdict};
 
 /// What happens to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,12 @@ pub enum Decision {
     InFlight {
         /// How long to wait before asking again.
         retry_after: Duration,
+    },
+    /// A call to somebody else was sent and its end is not known. It is not sent again: 409, until an
+    /// operator has looked.
+    Unknown {
+        /// Which record it is.
+        identity: Identity,
     },
     /// The key was used for another request: 422.
     Mismatch,
@@ -51,6 +57,9 @@ pub fn decide(claim: &Claim, record: Option<Record>, now: OffsetDateTime) -> Dec
     }
     match state {
         State::InProgress { retry_after } => Decision::InFlight { retry_after },
+        State::Unknown => Decision::Unknown {
+            identity: claim.identity,
+        },
         State::Completed {
             stored,
             completed_at,
@@ -135,6 +144,15 @@ mod tests {
             (Some(&other), in_progress(), Decision::Mismatch),
             (Some(&foreign), in_progress(), Decision::Unverifiable),
             (Some(&same), done(), replay),
+            (
+                Some(&same),
+                State::Unknown,
+                Decision::Unknown {
+                    identity: same.identity,
+                },
+            ),
+            (Some(&other), State::Unknown, Decision::Mismatch),
+            (Some(&foreign), State::Unknown, Decision::Unverifiable),
             (Some(&other), done(), Decision::Mismatch),
             (Some(&foreign), done(), Decision::Unverifiable),
         ] {

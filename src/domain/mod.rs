@@ -11,6 +11,7 @@ mod epoch;
 mod event;
 mod fingerprint;
 mod key;
+mod lease;
 mod record;
 mod response;
 mod scope;
@@ -23,6 +24,7 @@ pub use event::{Aggregate, EventError, Message, SHARDS, Topic, floor_id, time_of
 pub(crate) use fingerprint::json_type;
 pub use fingerprint::{Algorithm, Fingerprint, Fingerprinter, Subject, Verdict};
 pub use key::{Key, KeyError};
+pub use lease::{Carried, CarriedError, Lease, Progress, downstream_key};
 pub use record::{Record, State};
 pub use response::{HeaderAllowList, HeaderRefused, Response, Stored, is_storable};
 pub use scope::{Identity, Operation, ScopeError, Tenant};

@@ -15,7 +15,9 @@ use super::{Fingerprint, Stored};
 /// ```
 ///
 /// In the ledger, "in progress" of a transactional operation is never committed: it is the open
-/// transaction itself, seen only as a lock that is taken.
+/// transaction itself, seen only as a lock that is taken. That of a leased operation is committed
+/// first, because its effects lie elsewhere; it never ends by itself, and where a call's end can't be
+/// known it becomes "unknown" until somebody has looked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// What the first request asked for; `None` while nobody but its own transaction can see it.
@@ -32,6 +34,8 @@ pub enum State {
         /// How long to wait before asking again.
         retry_after: Duration,
     },
+    /// A call was sent whose end is not known, and nothing may be sent again until somebody looked.
+    Unknown,
     /// It is done, and this is its answer.
     Completed {
         /// The answer.

@@ -92,6 +92,11 @@ impl Identity {
         std::array::from_fn(|at| self.0.get(at).copied().expect("invariant: 16 of 32 bytes"))
     }
 
+    /// The record's id as people write it: 32 hexadecimal digits.
+    pub fn reference(&self) -> String {
+        uuid::Uuid::from_bytes(self.id()).simple().to_string()
+    }
+
     /// Bytes 16 to 24 as a big-endian integer: the advisory lock's number.
     ///
     /// 64 bits: with 10,000 requests in flight, two of them share a number once in 3·10¹¹ times,

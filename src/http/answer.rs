@@ -3,13 +3,13 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
-use http::header::CACHE_CONTROL;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::execute::Answered;
 use super::headers::{IDEMPOTENCY_STATUS, IDEMPOTENT_REPLAYED, ORIGINAL_TIME, Status};
-use super::problem::{Code, Problem};
+use super::problem::{Code, PROBLEM_JSON, Problem};
 use super::routes::Options;
 use crate::domain::{self, Decision, Stored};
 use crate::store::{Error, Outcome};
@@ -31,6 +31,32 @@ pub(super) fn of(options: &Options, is_keyed: bool, answered: Answered) -> Respo
         Ok(Outcome::Decided(decision)) => decided(options, decision),
         Err(error) => failed(&error, is_keyed).into_response(),
     }
+}
+
+/// The answer to what became of a request for a leased operation.
+pub(super) fn of_leased(
+    options: &Options,
+    answered: Result<Outcome<domain::Response>, Error>,
+) -> Response {
+    let answered = answered.map(|outcome| match outcome {
+        Outcome::Executed(answer) => Outcome::Executed(first(answer)),
+        Outcome::NotKept(answer) => Outcome::NotKept(first(answer)),
+        Outcome::Decided(decision) => Outcome::Decided(decision),
+    });
+    of(options, true, answered)
+}
+
+/// A stored answer as its first caller gets it.
+fn first(answer: domain::Response) -> Response {
+    let is_problem = answer.headers.get(CONTENT_TYPE) == Some(&PROBLEM_JSON);
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    if is_problem {
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
 }
 
 /// The answer to a request whose operation is still running when its time is up.
@@ -72,6 +98,12 @@ fn decided(options: &Options, decision: Decision) -> Response {
         Decision::InFlight { retry_after } => {
             let detail = "Wait for Retry-After, then send the same request with the same key.";
             Problem::new(Code::InFlight, detail).retry_after(retry_after)
+        }
+        Decision::Unknown { identity } => {
+            let detail = "A call to somebody else was sent and never answered, and it is not sent a \
+                second time. Once an operator has looked, the same request with the same key gets \
+                the answer.";
+            Problem::new(Code::OperationUnknown, detail).operation_ref(identity.reference())
         }
         Decision::Mismatch => {
             let detail = "Use a new key for a new operation; to repeat the first one, send its \
@@ -121,6 +153,12 @@ fn failed(error: &Error, is_keyed: bool) -> Problem {
                 be read. Read the resource instead.";
             Problem::new(Code::ResponseNotReplayable, detail)
         }
+        Error::Unfinished(_) => {
+            let detail = "The operation could not be brought to its end this time. What is done is \
+                not done again: send the same request again, with the same key, after Retry-After.";
+            Problem::new(Code::OperationUnfinished, detail)
+        }
+        Error::NoPhases => Problem::new(Code::Internal, NOTHING_HAPPENED),
         Error::Panicked(_) | Error::Permanent(_) | Error::TransactionEscaped => {
             Problem::new(Code::Internal, NOTHING_HAPPENED)
         }

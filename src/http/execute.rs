@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Response};
 use super::problem::{Code, Problem};
 use super::routes::Layer;
 use super::tx::{Keeping, Slot};
-use crate::domain::{self, Claim, Decision, Operation, Stored, is_storable};
+use crate::domain::{self, Carried, Claim, Decision, Operation, Stored, is_storable};
 use crate::ledger;
-use crate::store::{Error, Finished, Keep, Outcome};
+use crate::store::{Error, Finished, Keep, Leased, Outcome};
 use crate::telemetry::metrics::{self, Label};
 
 /// What became of the request; an answer of the handler is whole, its body read to the end.
@@ -75,13 +75,29 @@ fn note(operation: &Operation, label: Label, error: Option<&Error>) {
         | Label::Mismatch
         | Label::Unverifiable
         | Label::Unavailable
+        | Label::OperationUnknown
+        | Label::Unfinished
         | Label::OutcomeUnknown => {
             tracing::warn!(%operation, outcome = label.as_str(), error = cause, "the operation failed");
         }
     }
 }
 
-fn label_of(ended: &Answered) -> Label {
+/// Runs a leased operation for `claim`; its end is counted like any other's.
+pub(super) async fn execute_leased(
+    layer: &Arc<Layer>,
+    operation: &Operation,
+    claim: Claim,
+    (leased, carried): (Leased, Carried),
+) -> Result<Outcome<domain::Response>, Error> {
+    let operation = operation.clone();
+    let observe = move |ended: &Result<Outcome<domain::Response>, Error>| {
+        note(&operation, label_of(ended), ended.as_ref().err());
+    };
+    layer.store.leased(claim, leased, carried, observe).await
+}
+
+fn label_of<T>(ended: &Result<Outcome<T>, Error>) -> Label {
     match ended {
         Ok(Outcome::Executed(_)) => Label::New,
         Ok(Outcome::NotKept(_)) => Label::NotKept,
@@ -101,6 +117,7 @@ fn label_of_decision(decision: &Decision) -> Label {
             ..
         } => Label::NotReplayable,
         Decision::InFlight { .. } => Label::InFlight,
+        Decision::Unknown { .. } => Label::OperationUnknown,
         Decision::Mismatch => Label::Mismatch,
         Decision::Unverifiable => Label::Unverifiable,
         Decision::Execute => Label::Failed,
@@ -112,7 +129,10 @@ fn label_of_error(error: &Error) -> Label {
         Error::Unavailable(_) | Error::Injected(_) | Error::TimedOut => Label::Unavailable,
         Error::OutcomeUnknown(_) => Label::OutcomeUnknown,
         Error::Corrupt(_) => Label::NotReplayable,
-        Error::Panicked(_) | Error::Permanent(_) | Error::TransactionEscaped => Label::Failed,
+        Error::Unfinished(_) => Label::Unfinished,
+        Error::Panicked(_) | Error::Permanent(_) | Error::NoPhases | Error::TransactionEscaped => {
+            Label::Failed
+        }
     }
 }
 

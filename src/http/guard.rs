@@ -11,15 +11,20 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http_body_util::LengthLimitError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer;
-use super::execute::execute;
+use super::body::{Validate, parse};
+use super::execute::{execute, execute_leased};
 use super::headers::{IDEMPOTENCY_KEY, ONCELY_ATTEMPT};
 use super::policy::{Kind, Policy};
 use super::problem::{Code, Problem};
 use super::routes::Layer;
-use crate::domain::{Claim, Key, KeyError, Operation, Subject, Tenant};
+use super::tx::trace_of;
+use crate::domain::{Carried, Claim, Key, KeyError, Operation, Subject, Tenant};
+use crate::store::Leased;
 use crate::telemetry::metrics;
 
 /// Guards one route.
@@ -50,24 +55,11 @@ impl Guard {
         S: Send + 'static,
     {
         let operation = self.operation(&request);
-        metrics::count_attempt(&operation, attempt_of(&request));
-        let (parts, body) = request.into_parts();
-        let checked = self.check(&operation, &parts, body);
-        // A body that trickles in holds nothing but its own connection.
         let deadline = Instant::now() + self.layer.options.request_timeout;
-        let checked = match timeout_at(deadline, checked).await {
+        let (parts, body) = request.into_parts();
+        let (claim, body) = match self.checked(&operation, &parts, body, deadline).await {
             Ok(checked) => checked,
-            Err(_elapsed) => Err(Problem::new(
-                Code::BodyIncomplete,
-                "The body took too long to arrive. Send the same request again, with the same key.",
-            )),
-        };
-        let (claim, body) = match checked {
-            Ok(checked) => checked,
-            Err(problem) => {
-                metrics::count_refused(&operation, problem.code().as_str());
-                return problem.into_response();
-            }
+            Err(problem) => return problem.into_response(),
         };
         let request = Request::from_parts(parts, Body::from(body));
         let is_keyed = claim.is_some();
@@ -76,6 +68,69 @@ impl Guard {
             Ok(answered) => answer::of(&self.layer.options, is_keyed, answered),
             Err(_elapsed) => answer::not_in_time(is_keyed),
         }
+    }
+
+    /// Answers a request for a leased operation: refuses it, repeats an answer, runs the operation, or
+    /// goes on where an attempt that was abandoned got to.
+    ///
+    /// # Cancellation
+    ///
+    /// As [`Guard::handle`].
+    pub(super) async fn handle_leased<B>(self, leased: Leased, request: Request) -> Response
+    where
+        B: DeserializeOwned + Validate + Serialize,
+    {
+        let operation = self.operation(&request);
+        if operation != self.operation {
+            // A nested router: the rescuer looks for it by its whole name.
+            self.layer.store.register(operation.clone(), leased.clone());
+        }
+        let deadline = Instant::now() + self.layer.options.request_timeout;
+        let (parts, body) = request.into_parts();
+        let checked = self.checked(&operation, &parts, body, deadline).await;
+        let read = checked.and_then(|(claim, body)| {
+            let claim = claim.ok_or_else(no_tenant)?;
+            let request: B = parse(&parts.headers, &body)?;
+            let request = serde_json::to_value(request).map_err(|cause| {
+                let cause = &cause as &dyn StdError;
+                tracing::error!(cause, "a request that was read can't be written as JSON");
+                Problem::new(Code::Internal, "The request can't be answered.")
+            })?;
+            let carried = Carried::of_request(request).traced(&trace_of(&parts));
+            Ok((claim, carried))
+        });
+        let (claim, carried) = match read {
+            Ok(read) => read,
+            Err(problem) => return problem.into_response(),
+        };
+        let running = execute_leased(&self.layer, &operation, claim, (leased, carried));
+        match timeout_at(deadline, running).await {
+            Ok(answered) => answer::of_leased(&self.layer.options, answered),
+            Err(_elapsed) => answer::not_in_time(true),
+        }
+    }
+
+    /// Counts the request and checks it, within its time.
+    async fn checked(
+        &self,
+        operation: &Operation,
+        parts: &Parts,
+        body: Body,
+        deadline: Instant,
+    ) -> Result<(Option<Claim>, Bytes), Problem> {
+        metrics::count_attempt(operation, attempt_of(parts));
+        let checked = self.check(operation, parts, body);
+        // A body that trickles in holds nothing but its own connection.
+        let checked = match timeout_at(deadline, checked).await {
+            Ok(checked) => checked,
+            Err(_elapsed) => Err(Problem::new(
+                Code::BodyIncomplete,
+                "The body took too long to arrive. Send the same request again, with the same key.",
+            )),
+        };
+        checked.inspect_err(|problem| {
+            metrics::count_refused(operation, problem.code().as_str());
+        })
     }
 
     /// The operation with the whole of its route's template. A router that was nested knows only the
@@ -184,9 +239,9 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
     })
 }
 
-fn attempt_of(request: &Request) -> u32 {
-    let value = request
-        .headers()
+fn attempt_of(parts: &Parts) -> u32 {
+    let value = parts
+        .headers
         .get(ONCELY_ATTEMPT)
         .and_then(|it| it.to_str().ok());
     value.and_then(|it| it.trim().parse().ok()).unwrap_or(1)

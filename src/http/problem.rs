@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::headers::{IDEMPOTENCY_STATUS, Status};
+use crate::domain;
+
+/// The content type of problems.
+pub(super) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// Where the conventions for keys are written down.
 const KEY_SPECIFICATION: &str = "<https://datatracker.ietf.org/doc/html/\
@@ -35,6 +39,8 @@ pub enum Code {
     BodyIncomplete,
     /// 409: the same key is being worked on.
     InFlight,
+    /// 409: a call to somebody else was sent, its end is not known, and it is not sent again.
+    OperationUnknown,
     /// 409: done, but its answer can't be given.
     ResponseNotReplayable,
     /// 413: the body is too large.
@@ -47,6 +53,10 @@ pub enum Code {
     StoreUnavailable,
     /// 503: nobody knows whether it happened, come again with the same key.
     OutcomeUnknown,
+    /// 503: it has begun and could not be brought to its end; the same key goes on from there.
+    OperationUnfinished,
+    /// 503: this service lacks a setting without which the route can't work.
+    NotConfigured,
 }
 
 /// What a client may do after a problem.
@@ -70,6 +80,7 @@ pub struct Problem {
     retry_after: Option<Duration>,
     idempotency_status: Status,
     advice: Advice,
+    operation_ref: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -83,6 +94,8 @@ struct Document<'a> {
     retryable: bool,
     retry_same_key: bool,
     safe_new_key: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation_ref: Option<&'a str>,
 }
 
 /// How long to wait after a 500 or 503: long enough for a fail-over to make progress.
@@ -93,7 +106,7 @@ const IN_FLIGHT_WAIT: Duration = Duration::from_secs(1);
 
 impl Code {
     /// Every code, in the order of its status.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::KeyMissing,
         Self::KeyInvalid,
         Self::BodyInvalid,
@@ -103,12 +116,15 @@ impl Code {
         Self::MethodNotAllowed,
         Self::BodyIncomplete,
         Self::InFlight,
+        Self::OperationUnknown,
         Self::ResponseNotReplayable,
         Self::BodyTooLarge,
         Self::KeyReused,
         Self::Internal,
         Self::StoreUnavailable,
         Self::OutcomeUnknown,
+        Self::OperationUnfinished,
+        Self::NotConfigured,
     ];
 
     /// The code as clients see it.
@@ -123,12 +139,15 @@ impl Code {
             Self::MethodNotAllowed => "method-not-allowed",
             Self::BodyIncomplete => "body-incomplete",
             Self::InFlight => "in-flight",
+            Self::OperationUnknown => "operation-unknown",
             Self::ResponseNotReplayable => "response-not-replayable",
             Self::BodyTooLarge => "body-too-large",
             Self::KeyReused => "key-reused",
             Self::Internal => "internal",
             Self::StoreUnavailable => "store-unavailable",
             Self::OutcomeUnknown => "outcome-unknown",
+            Self::OperationUnfinished => "operation-unfinished",
+            Self::NotConfigured => "not-configured",
         }
     }
 
@@ -141,11 +160,16 @@ impl Code {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyIncomplete => StatusCode::REQUEST_TIMEOUT,
-            Self::InFlight | Self::ResponseNotReplayable => StatusCode::CONFLICT,
+            Self::InFlight | Self::OperationUnknown | Self::ResponseNotReplayable => {
+                StatusCode::CONFLICT
+            }
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::StoreUnavailable | Self::OutcomeUnknown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::StoreUnavailable
+            | Self::OutcomeUnknown
+            | Self::OperationUnfinished
+            | Self::NotConfigured => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -160,6 +184,9 @@ impl Code {
             Self::MethodNotAllowed => "The resource does not have this method",
             Self::BodyIncomplete => "The body did not arrive",
             Self::InFlight => "A request with this key is being worked on",
+            Self::OperationUnknown => {
+                "It is not known what a call to somebody else came to, and an operator has to look"
+            }
             Self::ResponseNotReplayable => {
                 "The operation is done, but its answer can't be repeated"
             }
@@ -168,6 +195,8 @@ impl Code {
             Self::Internal => "Something is wrong on our side",
             Self::StoreUnavailable => "The store can't be reached",
             Self::OutcomeUnknown => "The outcome of the operation is not known",
+            Self::OperationUnfinished => "The operation has begun and is not finished yet",
+            Self::NotConfigured => "This service lacks a setting for that",
         }
     }
 
@@ -179,8 +208,9 @@ impl Code {
                 retry_same_key: false,
                 safe_new_key: true,
             },
-            // Not as it is; but with a credential again, an earlier attempt's key still counts.
-            Self::Unauthorized => Advice {
+            // Not as it is; but with a credential again, or once an operator has looked, an earlier
+            // attempt's key still counts.
+            Self::Unauthorized | Self::OperationUnknown => Advice {
                 retryable: false,
                 retry_same_key: true,
                 safe_new_key: false,
@@ -208,6 +238,8 @@ impl Code {
             Self::BodyIncomplete
             | Self::InFlight
             | Self::OutcomeUnknown
+            | Self::OperationUnfinished
+            | Self::NotConfigured
             | Self::StoreUnavailable
             | Self::Internal => Advice {
                 retryable: true,
@@ -221,9 +253,11 @@ impl Code {
     const fn retry_after(self) -> Option<Duration> {
         match self {
             Self::InFlight | Self::BodyIncomplete => Some(IN_FLIGHT_WAIT),
-            Self::Internal | Self::StoreUnavailable | Self::OutcomeUnknown => {
-                Some(UNAVAILABLE_WAIT)
-            }
+            Self::Internal
+            | Self::StoreUnavailable
+            | Self::OutcomeUnknown
+            | Self::OperationUnfinished
+            | Self::NotConfigured => Some(UNAVAILABLE_WAIT),
             Self::KeyMissing
             | Self::KeyInvalid
             | Self::BodyInvalid
@@ -231,6 +265,7 @@ impl Code {
             | Self::CardDeclined
             | Self::NotFound
             | Self::MethodNotAllowed
+            | Self::OperationUnknown
             | Self::ResponseNotReplayable
             | Self::BodyTooLarge
             | Self::KeyReused => None,
@@ -239,10 +274,10 @@ impl Code {
 
     const fn idempotency_status(self) -> Status {
         match self {
-            Self::InFlight => Status::InFlight,
+            Self::InFlight | Self::OperationUnfinished => Status::InFlight,
             Self::KeyReused => Status::Mismatch,
             Self::ResponseNotReplayable => Status::Replayed,
-            Self::OutcomeUnknown => Status::Unknown,
+            Self::OutcomeUnknown | Self::OperationUnknown => Status::Unknown,
             Self::KeyMissing
             | Self::KeyInvalid
             | Self::BodyInvalid
@@ -253,6 +288,7 @@ impl Code {
             | Self::BodyIncomplete
             | Self::BodyTooLarge
             | Self::Internal
+            | Self::NotConfigured
             | Self::StoreUnavailable => Status::Ignored,
         }
     }
@@ -268,6 +304,7 @@ impl Problem {
             retry_after: code.retry_after(),
             idempotency_status: code.idempotency_status(),
             advice: code.advice(),
+            operation_ref: None,
         }
     }
 
@@ -275,6 +312,13 @@ impl Problem {
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
+        self
+    }
+
+    /// With what an operator finds the record by.
+    #[must_use]
+    pub(super) fn operation_ref(mut self, reference: String) -> Self {
+        self.operation_ref = Some(reference);
         self
     }
 
@@ -296,6 +340,15 @@ impl Problem {
         self
     }
 
+    /// The problem as the answer of a leased operation, to be stored.
+    pub fn into_answer(self) -> domain::Response {
+        domain::Response {
+            status: self.status,
+            headers: HeaderMap::from_iter([(CONTENT_TYPE, PROBLEM_JSON)]),
+            body: self.document().into(),
+        }
+    }
+
     /// The problem's code.
     pub fn code(&self) -> Code {
         self.code
@@ -312,6 +365,7 @@ impl Problem {
             retryable: self.advice.retryable,
             retry_same_key: self.advice.retry_same_key,
             safe_new_key: self.advice.safe_new_key,
+            operation_ref: self.operation_ref.as_deref(),
         };
         serde_json::to_vec(&document).expect("invariant: strings, numbers and booleans are JSON")
     }
@@ -321,10 +375,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.status, self.document()).into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(CONTENT_TYPE, PROBLEM_JSON);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(IDEMPOTENCY_STATUS, self.idempotency_status.value());
         if let Some(wait) = self.retry_after {

@@ -11,16 +11,19 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, get, on};
 use axum::{Extension, Router};
 use http::StatusCode;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::authenticate::{Tokens, authenticate};
+use super::body::Validate;
 use super::guard::Guard;
 use super::headers::{IDEMPOTENCY_STATUS, Status};
 use super::policy::{Kind, Policy};
 use super::problem::{Code, Problem};
 use crate::config;
 use crate::domain::{Fingerprinter, HeaderAllowList, HeaderRefused, Operation, Tenant};
-use crate::store::{Error, Store};
+use crate::store::{Error, Leased, LeasedOperation, Store};
 use crate::telemetry::metrics;
 
 /// The layer's settings, ready to use.
@@ -123,6 +126,31 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         handler: H,
     ) -> Self {
         self.mutating(("POST", MethodFilter::POST), path, policy, handler)
+    }
+
+    /// A `POST` route of an operation whose effects lie outside Postgres. A key is required, and the
+    /// body is a `B`, which is what the phases find as the request.
+    #[must_use]
+    pub fn post_leased<B>(mut self, path: &str, operation: Arc<dyn LeasedOperation>) -> Self
+    where
+        B: DeserializeOwned + Serialize + Validate + Send + 'static,
+    {
+        let name = format!("POST {path}");
+        let name = Operation::new(name).expect("invariant: a route is short printable ASCII");
+        metrics::register_operation(&name);
+        let leased = Leased {
+            operation,
+            answer_bytes_max: self.layer.options.response_limit_bytes,
+        };
+        self.layer.store.register(name.clone(), leased.clone());
+        let policy = Policy::required().body::<B>();
+        let guard = Guard::new(Arc::clone(&self.layer), name, policy);
+        let handle = move |request: Request| {
+            let (guard, leased) = (guard.clone(), leased.clone());
+            async move { guard.handle_leased::<B>(leased, request).await }
+        };
+        self.router = self.router.route(path, on(MethodFilter::POST, handle));
+        self
     }
 
     /// A `PUT` route with its policy, often [`Policy::natural`].

@@ -110,7 +110,7 @@ impl Tx {
     }
 }
 
-fn trace_of(parts: &Parts) -> Vec<(&'static str, String)> {
+pub(super) fn trace_of(parts: &Parts) -> Vec<(&'static str, String)> {
     let value = |name| parts.headers.get(name)?.to_str().ok();
     let found = TRACE.map(|name| value(name).map(|it| (name, it.to_owned())));
     found.into_iter().flatten().collect()

@@ -11,12 +11,14 @@ use super::trouble::Trouble;
 use crate::domain::Message;
 use crate::telemetry::messages as metrics;
 
-/// Takes over messages that were given out before, with the number of that: the inbox knows those that
-/// were applied, and the others are set aside with as many attempts as deliveries before this one.
+/// Takes over messages that were given out before: the inbox knows those that were applied, and the
+/// others are set aside with the attempt that did not end.
 pub(super) async fn take_over(desk: &Desk, again: &[(Message, u32)]) -> Result<(), Trouble> {
     let mut attempts: HashMap<Key, (&Message, i32)> = HashMap::new();
     for (message, n_deliveries) in again {
-        let before = i32::try_from(n_deliveries.saturating_sub(1)).unwrap_or(i32::MAX - 1);
+        // One attempt at most: a delivery that nobody received is counted by the broker too, and once
+        // a message is set aside it is we who count.
+        let before = i32::from(1 < *n_deliveries);
         let entry = attempts.entry(key(message)).or_insert((message, before));
         entry.1 = entry.1.max(before);
     }

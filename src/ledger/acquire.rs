@@ -130,7 +130,10 @@ impl Ledger {
 }
 
 /// Sets the bound and returns the one before.
-async fn set_lock_timeout(connection: &mut PgConnection, timeout: &str) -> Result<String, Error> {
+pub(super) async fn set_lock_timeout(
+    connection: &mut PgConnection,
+    timeout: &str,
+) -> Result<String, Error> {
     let (before, _now): (String, String) = sqlx::query_as(LOCK_TIMEOUT)
         .bind(timeout)
         .fetch_one(connection)
@@ -139,7 +142,7 @@ async fn set_lock_timeout(connection: &mut PgConnection, timeout: &str) -> Resul
     Ok(before)
 }
 
-fn is_lock_not_available(error: &sqlx::Error) -> bool {
+pub(super) fn is_lock_not_available(error: &sqlx::Error) -> bool {
     let code = error
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::code);

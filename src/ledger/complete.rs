@@ -63,6 +63,20 @@ impl FromRow<'_, PgRow> for Completed {
     }
 }
 
+/// The columns of an answer: status, header lines and body.
+pub(super) fn parts_of(stored: &Stored) -> (i16, Option<Vec<u8>>, Option<&[u8]>) {
+    let status =
+        i16::try_from(stored.status().as_u16()).expect("invariant: a status has three digits");
+    match stored {
+        Stored::Whole(response) => (
+            status,
+            Some(response.header_lines()),
+            Some(&response.body[..]),
+        ),
+        Stored::TooLarge { .. } => (status, None, None),
+    }
+}
+
 impl Ledger {
     /// Writes the record of `claim` with its answer into `tx`. Nobody sees it before the commit.
     pub async fn complete(
@@ -75,12 +89,7 @@ impl Ledger {
             config::Claim::Advisory => INSERT,
             config::Claim::InsertWait => UPDATE,
         };
-        let (headers, body) = match stored {
-            Stored::Whole(response) => (Some(response.header_lines()), Some(&response.body[..])),
-            Stored::TooLarge { .. } => (None::<Vec<u8>>, None),
-        };
-        let status =
-            i16::try_from(stored.status().as_u16()).expect("invariant: a status has three digits");
+        let (status, headers, body) = parts_of(stored);
         let row: Option<Completed> = sqlx::query_as(statement)
             .bind(claim.tenant.as_str())
             .bind(claim.identity.id())

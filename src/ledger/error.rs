@@ -22,6 +22,16 @@ pub enum Operation {
     Rollback,
     /// Reading or raising the epoch.
     Epoch,
+    /// Prolonging a lease.
+    Renew,
+    /// Committing a recovery point.
+    Advance,
+    /// Ending a lease.
+    Release,
+    /// Noting that nobody knows.
+    MarkUnknown,
+    /// Writing down what an operator found.
+    Resolve,
     /// Deleting expired records.
     Prune,
     /// Checking the server before serving.
@@ -108,6 +118,11 @@ impl fmt::Display for Operation {
             Self::Commit => "commit",
             Self::Rollback => "roll back",
             Self::Epoch => "read the epoch",
+            Self::Renew => "renew a lease",
+            Self::Advance => "advance",
+            Self::Release => "release a lease",
+            Self::MarkUnknown => "mark as unknown",
+            Self::Resolve => "resolve",
             Self::Prune => "prune",
             Self::Check => "check",
             Self::Migrate => "migrate",

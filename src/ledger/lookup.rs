@@ -62,9 +62,11 @@ impl TryFrom<Row> for Record {
         let fingerprint =
             Fingerprint::from_bytes(&row.fingerprint).ok_or_else(|| corrupt("fingerprint"))?;
         let state = match row.state.as_str() {
-            "in_progress" => State::InProgress {
+            // Uncommitted and our own, or leased, committed, and anybody's.
+            "in_progress" | "leased" => State::InProgress {
                 retry_after: RETRY_AFTER,
             },
+            "unknown" => State::Unknown,
             "completed" => State::Completed {
                 completed_at: row.completed_at.ok_or_else(|| corrupt("completed_at"))?,
                 expires_at: row.expires_at,

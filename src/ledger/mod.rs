@@ -35,6 +35,7 @@ mod complete;
 mod connection;
 mod epoch;
 mod error;
+mod leased;
 mod lookup;
 mod migrate;
 mod prune;
@@ -46,6 +47,9 @@ pub use check::Refusal;
 pub use complete::{Completed, Completion};
 pub use connection::Ledger;
 pub use error::{Class, Error, Operation};
+pub use leased::{
+    Audit, Fenced, Filter, Finding, Held, Inspected, LeaseAcquired, Overdue, Release, Resolve,
+};
 pub use migrate::{MigrationStatus, migrate, migration_status};
 pub use reader::Reader;
 pub use tx::Tx;

@@ -10,7 +10,7 @@ const LOCK: &str = "
 INSERT INTO oncely.outbox_aggregate AS held (tenant, kind, id, seq)
 VALUES ($1, $2, $3, 0)
 ON CONFLICT (tenant, kind, id) DO UPDATE SET seq = held.seq
-RETURNING held.seq, held.last";
+RETURNING held.seq, held.last, held.topic";
 
 /// An aggregate whose events nobody else can count, until this transaction ends.
 ///
@@ -30,12 +30,14 @@ pub struct LockedAggregate {
     pub(super) seq: i64,
     /// The latest of them.
     pub(super) last: Option<Uuid>,
+    /// Where they go.
+    pub(super) topic: Option<String>,
 }
 
 impl LockedAggregate {
     /// Locks `aggregate` until `tx` ends. Waits for whoever has it locked.
     pub async fn lock(tx: &mut Tx, aggregate: Aggregate) -> sqlx::Result<Self> {
-        let (seq, last) = sqlx::query_as(LOCK)
+        let (seq, last, topic) = sqlx::query_as(LOCK)
             .bind(aggregate.tenant().as_str())
             .bind(aggregate.kind())
             .bind(aggregate.id())
@@ -45,6 +47,7 @@ impl LockedAggregate {
             aggregate,
             seq,
             last,
+            topic,
         })
     }
 
@@ -55,6 +58,7 @@ impl LockedAggregate {
             aggregate,
             seq: 0,
             last: None,
+            topic: None,
         }
     }
 }

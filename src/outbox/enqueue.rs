@@ -20,9 +20,10 @@ WITH minted AS MATERIALIZED (
         substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
         || substring(uuid_send($1) FROM 7), 'hex')::uuid AS id
 ), counter AS (
-    INSERT INTO oncely.outbox_aggregate AS held (tenant, kind, id, seq, last)
-    SELECT $2, $3, $4, $5 + 1, minted.id FROM minted
-    ON CONFLICT (tenant, kind, id) DO UPDATE SET seq = held.seq + 1, last = excluded.last
+    INSERT INTO oncely.outbox_aggregate AS held (tenant, kind, id, topic, seq, last)
+    SELECT $2, $3, $4, $8, $5 + 1, minted.id FROM minted
+    ON CONFLICT (tenant, kind, id) DO UPDATE
+    SET topic = excluded.topic, seq = held.seq + 1, last = excluded.last
     WHERE held.seq = $5
     RETURNING held.seq, held.last
 ), event AS (
@@ -37,7 +38,8 @@ INSERT INTO oncely.outbox_pending (shard, position, tenant, id, seq, aggregate_h
 SELECT $6, position, $2, id, seq, $11 FROM event
 RETURNING id";
 
-/// Enqueues `event` as the next one of `locked`, and returns its id. It is published once `tx` has
+/// Enqueues `event` as the next one of `locked`, and returns its id. All events of an aggregate go to
+/// one topic: a consumer waits for the one before, and would never get one of another topic. It is published once `tx` has
 /// committed, and never where it has not.
 ///
 /// After an error the transaction can only be rolled back.
@@ -47,6 +49,9 @@ pub async fn enqueue(
     event: Event,
 ) -> Result<Uuid, EnqueueError> {
     event.check()?;
+    if let Some(topic) = locked.topic.as_ref().filter(|it| *it != event.topic.as_str()) {
+        return Err(EnqueueError::OtherTopic(topic.clone()));
+    }
     let headers = serde_json::to_string(&event.headers).map_err(EnqueueError::Unserializable)?;
     let aggregate = &locked.aggregate;
     let id: Option<Uuid> = sqlx::query_scalar(ENQUEUE)
@@ -66,6 +71,7 @@ pub async fn enqueue(
     let id = id.ok_or(EnqueueError::NotLocked)?;
     locked.seq += 1;
     locked.last = Some(id);
+    locked.topic = Some(event.topic.as_str().to_owned());
     tx.tell_of_events();
     Ok(id)
 }

@@ -34,6 +34,10 @@ SELECT EXISTS (
             SELECT 1 FROM oncely.outbox_pending p
             WHERE p.shard = e.shard AND p.position = e.position AND p.tenant = e.tenant
         ) OR EXISTS (
+            -- It can be redriven only while it is in the log.
+            SELECT 1 FROM oncely.dead_letter d
+            WHERE d.consumer = 'relay' AND d.id = e.id AND d.tenant = e.tenant AND d.state = 'dead'
+        ) OR EXISTS (
             SELECT 1 FROM oncely.inbox_consumer c
             WHERE c.topic = e.topic AND c.since <= e.created_at AND NOT EXISTS (
                 SELECT 1 FROM oncely.inbox i
@@ -56,6 +60,19 @@ USING (
     WHERE e.id < $1 AND NOT EXISTS (
         SELECT 1 FROM oncely.outbox_pending p
         WHERE p.shard = e.shard AND p.position = e.position AND p.tenant = e.tenant
+    ) AND NOT EXISTS (
+        SELECT 1 FROM oncely.dead_letter d
+        WHERE d.consumer = 'relay' AND d.id = e.id AND d.tenant = e.tenant AND d.state = 'dead'
+    ) AND NOT EXISTS (
+        SELECT 1 FROM oncely.inbox_consumer c
+        WHERE c.topic = e.topic AND c.since <= e.created_at AND NOT EXISTS (
+            SELECT 1 FROM oncely.inbox i
+            WHERE i.id = e.id AND i.consumer = c.consumer AND i.tenant = e.tenant
+        ) AND NOT EXISTS (
+            SELECT 1 FROM oncely.dead_letter d
+            WHERE d.consumer IN (c.consumer, 'relay') AND d.id = e.id AND d.tenant = e.tenant
+              AND d.state IN ('dead', 'discarded')
+        )
     )
     ORDER BY e.id LIMIT $2
 ) old

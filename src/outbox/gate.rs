@@ -60,17 +60,20 @@ impl Gate {
         self.unless_probing(self.broker.trim(topic, before)).await
     }
 
-    /// The longest of the queues before the consumers.
+    /// The longest of the topics' queues, each by its group that is furthest.
     pub(super) async fn lag(&self, topics: &BTreeSet<Topic>) -> Result<u64, Failure> {
         let mut longest = 0;
         for topic in topics {
-            longest = longest.max(self.unless_probing(self.broker.lag(topic)).await?);
+            let lag = self.unless_probing(self.broker.lag(topic)).await?;
+            longest = longest.max(lag.least);
         }
         Ok(longest)
     }
 
+    /// The queue before the group of `topic` that is furthest behind.
     pub(super) async fn lag_of(&self, topic: &Topic) -> Result<u64, Failure> {
-        self.unless_probing(self.broker.lag(topic)).await
+        let lag = self.unless_probing(self.broker.lag(topic)).await?;
+        Ok(lag.most)
     }
 
     /// The probe is the pump's: it knows when the time has come, and what to do afterwards.

@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::failure::Failure;
-use super::slice::{Slice, minute, slice};
+use super::failure::{Failure, within};
+use super::slice::{Slice, slice};
 use crate::domain::{floor_id, time_of_id};
 use crate::ledger::Ledger;
 use crate::telemetry::messages::{self, Cause};
@@ -83,12 +83,21 @@ WHERE e.id >= $1 AND e.id < $2 AND (e.topic <> ALL($3) OR e.id < $4) AND EXISTS 
 )
 ON CONFLICT DO NOTHING";
 
+/// Only from where this round has come to: a redrive may have set it back meanwhile.
 const RAISE: &str = "
-UPDATE oncely.outbox_confirmed SET before = $1, changed_at = now() WHERE before < $1";
+UPDATE oncely.outbox_confirmed SET before = $1, changed_at = now() WHERE before = $2";
 
-/// What of each minute was published again already, and when it may be once more.
+/// How long one slice may take.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// What earlier rounds have found out of slices above the watermark, each by its lowest id.
 #[derive(Debug, Default)]
-pub(super) struct Repeats(HashMap<i64, Repeated>);
+pub(super) struct Repeats {
+    open: HashMap<Uuid, Repeated>,
+    /// Up to where a slice is confirmed: it is not looked at again.
+    closed: HashMap<Uuid, Uuid>,
+    watermark: Uuid,
+}
 
 #[derive(Debug)]
 struct Repeated {
@@ -113,29 +122,45 @@ pub(super) struct Round {
 }
 
 impl Repeats {
-    /// What of `slice` may be published again: all of it, and then the next wait is twice as long; or
-    /// what was not yet.
-    fn admit(&mut self, slice: Slice, pause: Duration, now: Instant) -> Option<Slice> {
-        let repeated = self.0.entry(minute(slice.low)).or_insert(Repeated {
+    /// What of `slice` may be published again: all of it, what was sealed since the last time, or
+    /// nothing.
+    fn part(&self, slice: Slice, now: Instant) -> Option<Slice> {
+        let low = match self.open.get(&slice.low) {
+            Some(it) if now < it.not_before => slice.low.max(it.through),
+            Some(_) | None => slice.low,
+        };
+        (low < slice.high).then_some(Slice { low, ..slice })
+    }
+
+    /// `part` of `slice` was published again: all of it not before another `pause`, doubled each time.
+    fn published(&mut self, slice: Slice, part: Slice, pause: Duration, now: Instant) {
+        let repeated = self.open.entry(slice.low).or_insert(Repeated {
             times: 0,
             not_before: now,
             through: slice.low,
         });
-        let low = if repeated.not_before <= now {
+        if part.low == slice.low {
             let wait = pause.saturating_mul(1 << repeated.times.min(16));
             repeated.times += 1;
             repeated.not_before = now + wait.min(BACKOFF_MAX);
-            slice.low
-        } else {
-            slice.low.max(repeated.through)
-        };
+        }
         repeated.through = repeated.through.max(slice.high);
-        (low < slice.high).then_some(Slice { low, ..slice })
     }
 
-    fn forget(&mut self, before: Uuid) {
-        let before = minute(before);
-        self.0.retain(|it, _| before <= *it);
+    fn is_closed(&self, slice: Slice) -> bool {
+        self.closed
+            .get(&slice.low)
+            .is_some_and(|it| slice.high <= *it)
+    }
+
+    /// Forgets what is below the watermark, and everything where it went back.
+    fn begin(&mut self, watermark: Uuid) {
+        if watermark < self.watermark {
+            self.closed.clear();
+        }
+        self.watermark = watermark;
+        self.open.retain(|low, _| watermark <= *low);
+        self.closed.retain(|low, _| watermark <= *low);
     }
 }
 
@@ -156,33 +181,26 @@ pub(super) async fn reconcile(
     repeats: &mut Repeats,
 ) -> Result<u64, Failure> {
     let mut from = confirmed_before(ledger).await?;
-    repeats.forget(from);
-    let (sealed, mut is_whole, mut n_all) = (floor_id(round.sealed), true, 0);
-    while let Some(next) = cut(ledger, from, round.sealed).await? {
-        let mut tx = ledger.begin().await?;
-        let is_open = sqlx::query_scalar(IS_OPEN).bind(next.low).bind(next.high);
-        let is_open: bool = is_open.fetch_one(&mut *tx).await?;
-        let admitted = match round.cause {
-            _ if !is_open => None,
-            Cause::Broker => Some(next),
-            Cause::Reconcile | Cause::Gap => repeats.admit(next, round.pause, Instant::now()),
-        };
-        if let Some(part) = admitted {
-            let republish = sqlx::query(REPUBLISH).bind(part.low).bind(part.high);
-            let republish = republish.bind(&round.behind).bind(floor_id(round.anyway));
-            n_all += republish.execute(&mut *tx).await?.rows_affected();
+    repeats.begin(from);
+    let (sealed, mut watermark, mut n_all) = (floor_id(round.sealed), Some(from), 0);
+    while let Some(next) = within(PATIENCE, "a slice", cut(ledger, from, round.sealed)).await? {
+        if !repeats.is_closed(next) {
+            let work = compare(ledger, round, repeats, next);
+            let (is_open, n) = within(PATIENCE, "a slice", work).await?;
+            n_all += n;
+            if is_open {
+                watermark = None;
+            }
         }
-        is_whole &= !is_open;
-        if is_whole && round.cause == Cause::Reconcile {
-            sqlx::query(RAISE).bind(next.high).execute(&mut *tx).await?;
+        if let (Some(at), Cause::Reconcile) = (watermark, round.cause) {
+            watermark = raise(ledger, at, next.high).await?;
         }
-        ledger.commit(tx).await?;
         from = next.high;
     }
-    if is_whole && round.cause == Cause::Reconcile && from < sealed {
-        let mut tx = ledger.begin().await?;
-        sqlx::query(RAISE).bind(sealed).execute(&mut *tx).await?;
-        ledger.commit(tx).await?;
+    if let (Some(at), Cause::Reconcile) = (watermark, round.cause)
+        && at < sealed
+    {
+        raise(ledger, at, sealed).await?;
     }
     messages::republished(round.cause, n_all);
     if 0 < n_all {
@@ -190,6 +208,51 @@ pub(super) async fn reconcile(
         tracing::warn!(n_all, cause = ?round.cause, %watermark, "events are published again");
     }
     Ok(n_all)
+}
+
+/// Compares one slice with the inbox, and publishes again what is missing. Says whether anything of it
+/// is still on its way, and how many events are pending again.
+async fn compare(
+    ledger: &Ledger,
+    round: &Round,
+    repeats: &mut Repeats,
+    slice: Slice,
+) -> Result<(bool, u64), Failure> {
+    let mut tx = ledger.begin().await?;
+    let is_open = sqlx::query_scalar(IS_OPEN).bind(slice.low).bind(slice.high);
+    let is_open: bool = is_open.fetch_one(&mut *tx).await?;
+    let now = Instant::now();
+    let part = match round.cause {
+        _ if !is_open => None,
+        Cause::Broker => Some(slice),
+        Cause::Reconcile | Cause::Gap => repeats.part(slice, now),
+    };
+    let mut n = 0;
+    if let Some(part) = part {
+        let republish = sqlx::query(REPUBLISH).bind(part.low).bind(part.high);
+        let republish = republish.bind(&round.behind).bind(floor_id(round.anyway));
+        n = republish.execute(&mut *tx).await?.rows_affected();
+    }
+    ledger.commit(tx).await?;
+    if !is_open {
+        repeats.closed.insert(slice.low, slice.high);
+    }
+    // What was left out because its consumers are behind has had no turn yet.
+    if let Some(part) = part
+        && round.behind.is_empty()
+    {
+        repeats.published(slice, part, round.pause, now);
+    }
+    Ok((is_open, n))
+}
+
+/// Raises the watermark from where it was; `None` where somebody has set it back meanwhile.
+async fn raise(ledger: &Ledger, from: Uuid, to: Uuid) -> Result<Option<Uuid>, Failure> {
+    let mut tx = ledger.begin().await?;
+    let raised = sqlx::query(RAISE).bind(to).bind(from);
+    let n = raised.execute(&mut *tx).await?.rows_affected();
+    ledger.commit(tx).await?;
+    Ok((n == 1).then_some(to))
 }
 
 /// The next slice that holds an event, and at most [`EVENTS_MAX`] of them.
@@ -215,39 +278,77 @@ async fn cut(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use time::macros::datetime;
+
+    const PAUSE: Duration = Duration::from_mins(1);
+
+    /// The slice of the first seconds of a minute.
+    fn up_to(seconds: u64) -> Slice {
+        let at = datetime!(2026-11-22 02:00 UTC);
+        slice(floor_id(at), at + Duration::from_secs(seconds)).unwrap()
+    }
+
+    /// Asks for a part and publishes it.
+    fn publish(repeats: &mut Repeats, slice: Slice, now: Instant) -> Option<Slice> {
+        let part = repeats.part(slice, now);
+        if let Some(part) = part {
+            repeats.published(slice, part, PAUSE, now);
+        }
+        part
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_slice_is_published_again_ever_more_rarely() {
-        let mut repeats = Repeats::default();
-        let at = time::macros::datetime!(2026-11-22 02:00 UTC);
-        let sealed = at + Duration::from_mins(5);
-        let it = slice(floor_id(at), sealed).unwrap();
-        let pause = Duration::from_mins(1);
-        let begin = Instant::now();
-        assert_eq!(repeats.admit(it, pause, begin), Some(it));
-        assert_eq!(repeats.admit(it, pause, begin + pause / 2), None);
-        assert_eq!(repeats.admit(it, pause, begin + pause), Some(it));
-        assert_eq!(repeats.admit(it, pause, begin + pause * 2), None);
-        assert_eq!(repeats.admit(it, pause, begin + pause * 3), Some(it));
-        repeats.forget(floor_id(sealed));
-        assert_eq!(repeats.admit(it, pause, begin + pause * 3), Some(it));
+        let (mut repeats, it, begin) = (Repeats::default(), up_to(60), Instant::now());
+        assert_eq!(publish(&mut repeats, it, begin), Some(it));
+        assert_eq!(publish(&mut repeats, it, begin + PAUSE / 2), None);
+        assert_eq!(publish(&mut repeats, it, begin + PAUSE), Some(it));
+        assert_eq!(publish(&mut repeats, it, begin + PAUSE * 2), None);
+        assert_eq!(publish(&mut repeats, it, begin + PAUSE * 3), Some(it));
+        repeats.begin(it.high);
+        assert_eq!(publish(&mut repeats, it, begin + PAUSE * 3), Some(it));
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_was_sealed_since_is_published_again_at_once() {
-        let mut repeats = Repeats::default();
-        let at = time::macros::datetime!(2026-11-22 02:00 UTC);
-        let up_to = |seconds| slice(floor_id(at), at + Duration::from_secs(seconds)).unwrap();
-        let pause = Duration::from_mins(1);
-        let now = Instant::now();
+        let (mut repeats, now) = (Repeats::default(), Instant::now());
         let (first, more) = (up_to(20), up_to(30));
-        assert_eq!(repeats.admit(first, pause, now), Some(first));
+        assert_eq!(publish(&mut repeats, first, now), Some(first));
         let since = Slice {
             low: first.high,
             ..more
         };
-        assert_eq!(repeats.admit(more, pause, now), Some(since));
-        assert_eq!(repeats.admit(more, pause, now), None);
-        assert_eq!(repeats.admit(more, pause, now + pause), Some(more));
+        assert_eq!(publish(&mut repeats, more, now), Some(since));
+        assert_eq!(publish(&mut repeats, more, now), None);
+        assert_eq!(publish(&mut repeats, more, now + PAUSE), Some(more));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_slices_of_one_minute_wait_for_themselves_alone() {
+        let (mut repeats, now) = (Repeats::default(), Instant::now());
+        let (one, minute) = (up_to(20), up_to(60));
+        let other = Slice {
+            low: one.high,
+            ..minute
+        };
+        for slice in [one, other] {
+            assert_eq!(publish(&mut repeats, slice, now), Some(slice));
+            assert_eq!(publish(&mut repeats, slice, now), None);
+        }
+        for slice in [one, other] {
+            assert_eq!(publish(&mut repeats, slice, now + PAUSE), Some(slice));
+        }
+    }
+
+    #[test]
+    fn what_is_closed_is_not_looked_at_again_until_the_watermark_goes_back() {
+        let mut repeats = Repeats::default();
+        let (some, more) = (up_to(20), up_to(30));
+        repeats.begin(some.low);
+        repeats.closed.insert(some.low, some.high);
+        assert!(repeats.is_closed(some));
+        assert!(!repeats.is_closed(more), "more was sealed since");
+        repeats.begin(Uuid::nil());
+        assert!(!repeats.is_closed(some));
     }
 }

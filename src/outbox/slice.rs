@@ -26,11 +26,6 @@ pub(super) fn slice(first: Uuid, sealed: OffsetDateTime) -> Option<Slice> {
     (first < high).then_some(Slice { low: first, high })
 }
 
-/// The minute that an id is of.
-pub(super) fn minute(id: Uuid) -> i64 {
-    time_of_id(id).unix_timestamp().div_euclid(60)
-}
-
 /// The first boundary after `at`: boundaries are whole multiples of `span` since 1970.
 pub(super) fn boundary_after(at: OffsetDateTime, span: Duration) -> OffsetDateTime {
     let span = i128::try_from(span.as_millis()).unwrap_or(1).max(1);

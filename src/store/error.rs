@@ -29,6 +29,13 @@ pub enum Error {
     /// The handler kept its transaction beyond its own end, so nothing could be committed.
     #[error("the handler's transaction was still in use after the handler had answered")]
     TransactionEscaped,
+    /// A leased operation has begun, and this attempt could not bring it to its end. What is done is
+    /// not done again: the same key goes on from there.
+    #[error("the operation is not finished")]
+    Unfinished(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A leased operation has no phases: a bug of whoever wrote it. Nothing happened.
+    #[error("the operation has no phases")]
+    NoPhases,
     /// A test made a step fail before COMMIT was sent.
     #[error("the operation did not run")]
     Injected(#[from] Injected),

@@ -71,6 +71,7 @@ pub(super) fn judge(claim: &Claim, held: Envelope, known: Knowledge) -> Hint {
                 Decision::Execute => Hint::ASK,
                 decided @ (Decision::Replay { .. }
                 | Decision::InFlight { .. }
+                | Decision::Unknown { .. }
                 | Decision::Mismatch
                 | Decision::Unverifiable) => Hint::Decided(decided),
             }

@@ -43,14 +43,15 @@
 //!
 //! # What this does not promise
 //!
-//! Nothing about effects outside the transaction: a mail, a card processor. See
-//! `docs/guarantees.md`.
+//! Nothing about effects outside the transaction: a mail, a card processor. For those there are leased
+//! operations, which the essay on top of `leased` explains, and `docs/guarantees.md`.
 
 mod connect;
 mod detached;
 mod epoch;
 mod error;
 mod hint;
+mod leased;
 mod open;
 mod prune;
 mod settle;
@@ -59,5 +60,6 @@ mod unkeyed;
 
 pub use connect::ConnectError;
 pub use error::Error;
+pub use leased::{Called, Context, Leased, LeasedOperation, Phase, PhaseError, Written};
 pub use open::{Health, Store};
 pub use transactional::{Finished, Keep, Outcome};

@@ -9,7 +9,11 @@ use crate::ledger::Ledger;
 use crate::shutdown::Tasks;
 
 use super::epoch::EpochWatch;
+use super::leased::{Registry, start_rescuer};
 use super::prune;
+
+/// How many connections heartbeats and rescues share. They are opened when first used.
+const BACKGROUND_CONNECTIONS: u32 = 2;
 
 /// The store. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -26,6 +30,10 @@ pub(super) struct Inner {
     pub(super) ledger_settings: config::Ledger,
     pub(super) tasks: Tasks,
     pub(super) points: FailPoints,
+    /// The ledger over connections of its own, for heartbeats and rescues: requests that wait for a
+    /// connection must not cost the others their leases.
+    pub(super) background: Ledger,
+    pub(super) registry: Registry,
 }
 
 /// How the two tiers are.
@@ -52,7 +60,8 @@ impl Store {
         epoch.confirm(&ledger).await;
         epoch.start(ledger.clone(), ledger_settings.epoch_interval, &tasks);
         prune::start(ledger.clone(), &ledger_settings, &tasks);
-        let inner = Inner {
+        let background = ledger.apart(BACKGROUND_CONNECTIONS);
+        let inner = Arc::new(Inner {
             hot,
             ledger,
             epoch,
@@ -60,10 +69,11 @@ impl Store {
             ledger_settings,
             tasks,
             points,
-        };
-        Self {
-            inner: Arc::new(inner),
-        }
+            background,
+            registry: Registry::default(),
+        });
+        start_rescuer(&inner);
+        Self { inner }
     }
 
     /// The ledger, for reads and for the operator's commands.

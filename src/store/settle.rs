@@ -63,7 +63,7 @@ enum Ended {
 }
 
 impl Known {
-    fn in_flight() -> Self {
+    pub(super) fn in_flight() -> Self {
         let decision = Decision::InFlight {
             retry_after: RETRY_AFTER,
         };
@@ -73,7 +73,7 @@ impl Known {
         }
     }
 
-    fn of(claim: &Claim, record: Record) -> Self {
+    pub(super) fn of(claim: &Claim, record: Record) -> Self {
         // The ledger has left out what its own clock calls expired.
         let unexpired = OffsetDateTime::UNIX_EPOCH;
         Self {
@@ -218,7 +218,7 @@ impl Inner {
 
     /// COMMIT failed. Where it may have happened, the ledger is asked on another connection: a
     /// record there is the truth. Its absence is not, because the server may still be at it.
-    async fn after_failed_commit(
+    pub(super) async fn after_failed_commit(
         &self,
         attempt: &Attempt,
         error: ledger::Error,
@@ -248,7 +248,10 @@ impl Inner {
         }
     }
 
-    async fn look_up_again(&self, attempt: &Attempt) -> Result<Option<Record>, ledger::Error> {
+    pub(super) async fn look_up_again(
+        &self,
+        attempt: &Attempt,
+    ) -> Result<Option<Record>, ledger::Error> {
         let patience = Instant::now() + self.ledger_settings.acquire_timeout;
         match timeout_at(patience, self.ledger.look_up(&attempt.claim)).await {
             Ok(found) => found,

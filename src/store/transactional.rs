@@ -128,7 +128,7 @@ impl Inner {
         })
     }
 
-    fn attempt(&self, claim: Claim) -> Attempt {
+    pub(super) fn attempt(&self, claim: Claim) -> Attempt {
         let epoch = self
             .epoch
             .confirmed_within(self.ledger_settings.epoch_max_age);
@@ -157,7 +157,7 @@ impl Inner {
     }
 
     /// Asks Redis. Whatever goes wrong with it, the request goes on to the ledger.
-    async fn latch(&self, attempt: &Attempt) -> Latching {
+    pub(super) async fn latch(&self, attempt: &Attempt) -> Latching {
         let held = match self
             .hot
             .acquire(&attempt.claim.identity, &attempt.latch)
@@ -189,7 +189,7 @@ impl Inner {
     /// Tells Redis what the ledger has committed. The command is queued before this returns, so
     /// that this process's next request for the key sees it; its reply is awaited by a task. False
     /// where there was nothing to tell.
-    async fn publish(&self, attempt: &Attempt, record: &Record) -> bool {
+    pub(super) async fn publish(&self, attempt: &Attempt, record: &Record) -> bool {
         let (
             Some(epoch),
             State::Completed {
@@ -230,7 +230,7 @@ impl Inner {
 }
 
 /// What asking Redis came to.
-enum Latching {
+pub(super) enum Latching {
     /// Our latch is there, or may be: the reply was lost. Either way it is ours to take away.
     Latched,
     /// It is not.

@@ -50,12 +50,16 @@ pub enum Label {
     Unavailable,
     /// 503, nobody knows.
     OutcomeUnknown,
+    /// 409, a call was sent whose end is not known; an operator has to look.
+    OperationUnknown,
+    /// 503, a leased operation has begun, and this attempt could not end it.
+    Unfinished,
     /// 500, a bug or a wrong setting.
     Failed,
 }
 
 impl Label {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::New,
         Self::NotKept,
         Self::Replayed,
@@ -65,6 +69,8 @@ impl Label {
         Self::Unverifiable,
         Self::Unavailable,
         Self::OutcomeUnknown,
+        Self::OperationUnknown,
+        Self::Unfinished,
         Self::Failed,
     ];
 
@@ -80,6 +86,8 @@ impl Label {
             Self::Unverifiable => "unverifiable",
             Self::Unavailable => "unavailable",
             Self::OutcomeUnknown => "outcome_unknown",
+            Self::OperationUnknown => "operation_unknown",
+            Self::Unfinished => "unfinished",
             Self::Failed => "failed",
         }
     }

@@ -54,6 +54,7 @@ mod docker;
 mod environment;
 mod pair;
 mod postgres;
+mod processor;
 mod proxy;
 mod ready;
 mod redis;
@@ -66,6 +67,7 @@ pub use docker::{is_usable as docker_is_usable, is_usable_or_say_so as docker_or
 pub use environment::{BACKEND, DATABASE_URL, DOCKER, POSTGRES_IMAGE, REDIS_IMAGE, REDIS_URL};
 pub use pair::Pair;
 pub use postgres::Postgres;
+pub use processor::{Entry, Processor, Quirk, Seen};
 pub use proxy::{Direction, Fired, Proxy};
 pub use redis::Redis;
 pub use run::run;

@@ -59,6 +59,7 @@ fn help_explains_the_commands_and_what_wins() {
       consume      Act on events, as a process of its own
       migrate      Bring the database to this binary's schema
       ledger       Look after the ledger as a whole
+      key          Look at single keys, and settle by hand what nobody else can know
       outbox       Look at events on their way to the broker
       dlq          Look at dead letters, redrive or discard them
       healthcheck  Ask a running process whether it is ready

@@ -13,6 +13,7 @@ mod harness;
 mod hot;
 mod http;
 mod inbox;
+mod leased;
 mod messages;
 mod outbox;
 mod sql_contract;

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::subscription::Member;
 use super::{Memory, State};
-use crate::broker::{Broker, Durability, Epoch, Error, Refused, Subscription};
+use crate::broker::{Broker, Durability, Epoch, Error, Lag, Refused, Subscription};
 use crate::clock;
 use crate::domain::{Message, Topic};
 
@@ -57,11 +57,12 @@ impl Broker for Memory {
         })
     }
 
-    fn lag<'a>(&'a self, topic: &'a Topic) -> BoxFuture<'a, Result<u64, Error>> {
+    fn lag<'a>(&'a self, topic: &'a Topic) -> BoxFuture<'a, Result<Lag, Error>> {
         Box::pin(async move {
             self.begin().await;
             let state = self.up("tell the lag")?;
-            Ok(state.topics.get(topic).map_or(0, super::Stream::lag))
+            let stream = state.topics.get(topic);
+            Ok(stream.map(super::Stream::lag).unwrap_or_default())
         })
     }
 

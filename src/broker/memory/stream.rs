@@ -7,7 +7,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use crate::broker::{Delivery, Receipt};
+use crate::broker::{Delivery, Lag, Receipt};
 use crate::domain::Message;
 
 /// One topic.
@@ -114,11 +114,13 @@ impl Stream {
         }
     }
 
-    /// How many messages the slowest group has not finished.
-    pub(super) fn lag(&self) -> u64 {
-        let of = |group: &Group| self.entries.range(group.last + 1..).count() + group.pending.len();
-        let most = self.groups.values().map(of).max().unwrap_or(0);
-        u64::try_from(most).unwrap_or(u64::MAX)
+    /// How many messages the groups have not finished.
+    pub(super) fn lag(&self) -> Lag {
+        let of = |group: &Group| {
+            let n = self.entries.range(group.last + 1..).count() + group.pending.len();
+            u64::try_from(n).unwrap_or(u64::MAX)
+        };
+        Lag::of(self.groups.values().map(of))
     }
 
     /// How many each member of the group holds, without those that hold none.

@@ -1,4 +1,4 @@
-//! How far the slowest group is behind.
+//! How far the groups are behind.
 
 use redis::Value;
 
@@ -6,26 +6,26 @@ use super::RedisStreams;
 use super::line::{Cause, Open};
 use super::refusal::is_no_stream;
 use super::reply::{Fields, place, read, whole};
-use crate::broker::Error;
+use crate::broker::{Error, Lag};
 use crate::domain::Topic;
 
 impl RedisStreams {
-    pub(super) async fn lag_of(&self, topic: &Topic) -> Result<u64, Error> {
+    pub(super) async fn lag_of(&self, topic: &Topic) -> Result<Lag, Error> {
         let work = |open| self.lag_on(open, topic);
         self.inner.asking.exchange("tell the lag", work).await
     }
 
-    async fn lag_on(&self, mut open: Open, topic: &Topic) -> Result<u64, Cause> {
+    async fn lag_on(&self, mut open: Open, topic: &Topic) -> Result<Lag, Cause> {
         let groups = self.groups(&mut open, topic).await?;
-        let mut most = 0;
+        let mut all = Vec::new();
         for group in &groups {
             let unread = match unread(group)? {
                 Some(unread) => unread,
                 None => self.unread_at_most(&mut open, topic, group).await?,
             };
-            most = most.max(unread.saturating_add(whole(group, "pending")?));
+            all.push(unread.saturating_add(whole(group, "pending")?));
         }
-        Ok(most)
+        Ok(Lag::of(all))
     }
 
     /// The groups of the topic's stream; none where there is no stream.

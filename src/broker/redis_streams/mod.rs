@@ -34,7 +34,7 @@ use time::OffsetDateTime;
 
 use self::line::{Connector, Line};
 use self::subscription::Member;
-use super::{Broker, Durability, Epoch, Error, Refused, Subscription};
+use super::{Broker, Durability, Epoch, Error, Lag, Refused, Subscription};
 use crate::config::{self, Secret};
 use crate::domain::{Message, Topic};
 
@@ -106,7 +106,7 @@ impl Broker for RedisStreams {
         Box::pin(self.epoch_of(topics))
     }
 
-    fn lag<'a>(&'a self, topic: &'a Topic) -> BoxFuture<'a, Result<u64, Error>> {
+    fn lag<'a>(&'a self, topic: &'a Topic) -> BoxFuture<'a, Result<Lag, Error>> {
         Box::pin(self.lag_of(topic))
     }
 

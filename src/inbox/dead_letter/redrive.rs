@@ -35,6 +35,11 @@ ON CONFLICT (shard, position, tenant) DO UPDATE
 SET attempts = 0, next_at = NULL, last_error = NULL
 RETURNING held.id";
 
+/// As a dead letter it counted as confirmed: the comparison of outbox and inbox begins before it again.
+const LOOK_BACK: &str = "
+UPDATE oncely.outbox_confirmed SET before = (SELECT min(id) FROM unnest($1::uuid[]) AS id), changed_at = now()
+WHERE (SELECT min(id) FROM unnest($1::uuid[]) AS id) < before";
+
 /// Redrives those of `keys` that nobody has decided about, all or none, and returns how many they were.
 ///
 /// A consumer's letter is applied again by its consumer, with attempts from nought. One that was
@@ -85,7 +90,9 @@ async fn publish(connection: &mut PgConnection, letters: &Letters) -> Result<(),
         .bind(&letters.tenants)
         .bind(&letters.ids)
         .bind(hashes);
-    let pending: Vec<Uuid> = answer(query.fetch_all(connection)).await?;
+    let pending: Vec<Uuid> = answer(query.fetch_all(&mut *connection)).await?;
+    let look_back = sqlx::query(LOOK_BACK).bind(&pending);
+    answer(look_back.execute(connection)).await?;
     match letters.ids.iter().find(|it| !pending.contains(it)) {
         Some(gone) => Err(Error::EventGone(*gone)),
         None => Ok(()),

@@ -51,20 +51,8 @@ pub struct Charge {
 
 impl Validate for ChargeRequest {
     fn validate(&self) -> Result<(), String> {
-        require(
-            0 < self.amount,
-            "`amount` must be 1 or more, in minor units (4200 is 42.00 USD).",
-        )?;
-        let is_code =
-            self.currency.len() == 3 && self.currency.bytes().all(|it| it.is_ascii_uppercase());
-        require(
-            is_code,
-            "`currency` must be three capital letters, such as USD.",
-        )?;
-        require(
-            is_text(&self.source),
-            "`source` must be 1 to 255 printable characters, such as tok_visa.",
-        )?;
+        check_amount_and_currency(self.amount, &self.currency)?;
+        check_source(&self.source)?;
         require(
             self.sku.as_deref().is_none_or(is_text),
             "`sku` must be 1 to 255 printable characters.",
@@ -76,12 +64,36 @@ impl Validate for ChargeRequest {
     }
 }
 
+/// The rules of an amount and its currency.
+pub(in crate::payments) fn check_amount_and_currency(
+    amount: i64,
+    currency: &str,
+) -> Result<(), String> {
+    require(
+        0 < amount,
+        "`amount` must be 1 or more, in minor units (4200 is 42.00 USD).",
+    )?;
+    let is_code = currency.len() == 3 && currency.bytes().all(|it| it.is_ascii_uppercase());
+    require(
+        is_code,
+        "`currency` must be three capital letters, such as USD.",
+    )
+}
+
+/// The rules of what is charged.
+pub(in crate::payments) fn check_source(source: &str) -> Result<(), String> {
+    require(
+        is_text(source),
+        "`source` must be 1 to 255 printable characters, such as tok_visa.",
+    )
+}
+
 fn require(is_met: bool, rule: &str) -> Result<(), String> {
     if is_met { Ok(()) } else { Err(rule.to_owned()) }
 }
 
 /// Whether a text member is one: 1 to 255 bytes without control characters.
-pub(super) fn is_text(text: &str) -> bool {
+pub(in crate::payments) fn is_text(text: &str) -> bool {
     (1..=TEXT_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 

@@ -46,6 +46,16 @@ const WRONG: &[(&str, &str, &str)] = &[
         "x a",
         "idempotency.replay_headers",
     ),
+    (
+        "ledger.lease_renew_interval",
+        "5001ms",
+        "ledger.lease_renew_interval",
+    ),
+    (
+        "processor.url",
+        "https://processor.example",
+        "processor.url",
+    ),
     ("hot.key_prefix", "", "hot.key_prefix"),
     ("hot.key_prefix", "on cely", "hot.key_prefix"),
     ("admin_addr", "127.0.0.1:8080", "admin_addr"),
@@ -102,6 +112,38 @@ fn redis_is_given_up_before_the_ledger() {
 }
 
 #[test]
+fn a_lease_outlives_what_is_done_under_it_and_its_renewals() {
+    let broken = |file: &str| {
+        let said = complaints(file, &[]);
+        assert_eq!(said.len(), 1, "{said:?}");
+        said.concat()
+    };
+    let said = broken("[ledger]\nlease = '10s'\nlease_renew_interval = '3s'");
+    let rule = "`ledger.operation_timeout` = 10s (default) must be less than `ledger.lease`";
+    assert!(said.starts_with(rule), "{said}");
+    let said = broken("[ledger]\nlease = '14999ms'");
+    let rule = "`ledger.lease_renew_interval` = 5s (default) must be at most a third";
+    assert!(said.starts_with(rule), "{said}");
+    assert!(
+        complaints(
+            "[ledger]\nlease = '10001ms'\nlease_renew_interval = '3333ms'",
+            &[]
+        )
+        .is_empty()
+    );
+}
+
+#[test]
+fn a_call_to_the_processor_ends_before_its_attempt() {
+    let file = "[processor]\nurl = 'http://127.0.0.1:1'\ntimeout = '10s'";
+    let said = complaints(file, &[]);
+    assert!(
+        said.len() == 1 && said[0].contains("must be less than `ledger.operation_timeout`"),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn the_bounds_of_each_rule_are_allowed() {
     let right = [
         ("ledger.epoch_interval", "1s"),
@@ -116,6 +158,9 @@ fn the_bounds_of_each_rule_are_allowed() {
         ("hot.trust_window", "0s"),
         ("hot.latch_ttl", "10s"),
         ("ledger.prune_grace", "30s"),
+        ("ledger.lease", "15s"),
+        ("ledger.lease_renew_interval", "5s"),
+        ("processor.url", "http://127.0.0.1:1"),
         ("hot.answer_limit_bytes", "262144"),
         ("hot.answer_limit_bytes", "0"),
         ("idempotency.mismatch_status", "409"),

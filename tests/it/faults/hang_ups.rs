@@ -33,7 +33,14 @@ async fn tell(State(ends): State<UnboundedSender<()>>, request: Request, next: N
 async fn observed(recipe: Recipe) -> (App, UnboundedReceiver<()>) {
     let (tell_end, ends) = unbounded_channel();
     let app = App::serving(recipe, |store, options, tokens| {
-        payments::routes(store, options, tokens).layer(from_fn_with_state(tell_end, tell))
+        payments::routes(
+            store,
+            options,
+            tokens,
+            &oncely::config::Processor::default(),
+        )
+        .unwrap()
+        .layer(from_fn_with_state(tell_end, tell))
     });
     (app.await, ends)
 }

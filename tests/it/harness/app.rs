@@ -43,8 +43,9 @@ impl App {
 
     /// An app made by `recipe`, with the payment path's routes.
     pub(crate) async fn made(recipe: Recipe) -> Self {
-        Self::serving(recipe, |store, options, tokens| {
-            payments::routes(store, options, tokens)
+        let processor = recipe.config.processor.clone();
+        Self::serving(recipe, move |store, options, tokens| {
+            payments::routes(store, options, tokens, &processor).unwrap()
         })
         .await
     }

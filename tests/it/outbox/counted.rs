@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::BoxFuture;
-use oncely::broker::{Broker, Durability, Epoch, Error, Memory, Refused, Subscription};
+use oncely::broker::{Broker, Durability, Epoch, Error, Lag, Memory, Refused, Subscription};
 use oncely::domain::{Message, Topic};
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -64,7 +64,7 @@ impl Broker for Counted {
     fn epoch<'a>(&'a self, topics: &'a [Topic]) -> BoxFuture<'a, Result<Epoch, Error>> {
         self.count(self.memory.epoch(topics))
     }
-    fn lag<'a>(&'a self, topic: &'a Topic) -> BoxFuture<'a, Result<u64, Error>> {
+    fn lag<'a>(&'a self, topic: &'a Topic) -> BoxFuture<'a, Result<Lag, Error>> {
         self.count(self.memory.lag(topic))
     }
     fn subscribe<'a>(
