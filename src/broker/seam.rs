@@ -158,3 +158,16 @@ impl fmt::Display for Durability {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_that_stands_still_is_the_most_and_never_the_least() {
+        let (least, most) = (3, 9_000);
+        assert_eq!(Lag::of([9_000, 3, 5]), Lag { least, most });
+        assert_eq!(Lag::of([7]), Lag { least: 7, most: 7 });
+        assert_eq!(Lag::of([]), Lag::default());
+    }
+}

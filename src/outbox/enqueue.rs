@@ -49,7 +49,11 @@ pub async fn enqueue(
     event: Event,
 ) -> Result<Uuid, EnqueueError> {
     event.check()?;
-    if let Some(topic) = locked.topic.as_ref().filter(|it| *it != event.topic.as_str()) {
+    if let Some(topic) = locked
+        .topic
+        .as_ref()
+        .filter(|it| *it != event.topic.as_str())
+    {
         return Err(EnqueueError::OtherTopic(topic.clone()));
     }
     let headers = serde_json::to_string(&event.headers).map_err(EnqueueError::Unserializable)?;

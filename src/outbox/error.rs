@@ -18,7 +18,9 @@ pub enum EnqueueError {
     #[error("the payload can't be written as JSON")]
     Unserializable(#[source] serde_json::Error),
     /// The aggregate's events go to another topic.
-    #[error("the aggregate's events go to the topic {0}; give events of another topic a kind of their own")]
+    #[error(
+        "the aggregate's events go to the topic {0}; give events of another topic a kind of their own"
+    )]
     OtherTopic(String),
     /// The aggregate was not as its lock says: it was to be new and is not, or the lock belongs to
     /// another transaction.

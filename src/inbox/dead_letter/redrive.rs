@@ -37,8 +37,9 @@ RETURNING held.id";
 
 /// As a dead letter it counted as confirmed: the comparison of outbox and inbox begins before it again.
 const LOOK_BACK: &str = "
-UPDATE oncely.outbox_confirmed SET before = (SELECT min(id) FROM unnest($1::uuid[]) AS id), changed_at = now()
-WHERE (SELECT min(id) FROM unnest($1::uuid[]) AS id) < before";
+UPDATE oncely.outbox_confirmed AS held SET before = first.id, changed_at = now()
+FROM (SELECT given.id FROM unnest($1::uuid[]) AS given (id) ORDER BY given.id LIMIT 1) AS first
+WHERE first.id < held.before";
 
 /// Redrives those of `keys` that nobody has decided about, all or none, and returns how many they were.
 ///

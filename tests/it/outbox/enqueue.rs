@@ -209,16 +209,25 @@ fn an_aggregate_has_one_topic_so_that_nobody_waits_for_what_never_comes() {
         let elsewhere = || Event::new(Topic::new("order.paid").unwrap(), "2");
         let mut tx = begin(ledger).await;
         let mut new = LockedAggregate::created(aggregate("a"));
-        outbox::enqueue(&mut tx, &mut new, event(b"1")).await.unwrap();
+        outbox::enqueue(&mut tx, &mut new, event(b"1"))
+            .await
+            .unwrap();
         let refused = outbox::enqueue(&mut tx, &mut new, elsewhere()).await;
         assert!(matches!(refused, Err(EnqueueError::OtherTopic(it)) if it == "order.changed"));
         ledger.commit(tx).await.unwrap();
 
         let mut tx = begin(ledger).await;
-        let mut locked = LockedAggregate::lock(&mut tx, aggregate("a")).await.unwrap();
+        let mut locked = LockedAggregate::lock(&mut tx, aggregate("a"))
+            .await
+            .unwrap();
         let refused = outbox::enqueue(&mut tx, &mut locked, elsewhere()).await;
-        assert!(matches!(refused, Err(EnqueueError::OtherTopic(_))), "{refused:?}");
-        outbox::enqueue(&mut tx, &mut locked, event(b"2")).await.unwrap();
+        assert!(
+            matches!(refused, Err(EnqueueError::OtherTopic(_))),
+            "{refused:?}"
+        );
+        outbox::enqueue(&mut tx, &mut locked, event(b"2"))
+            .await
+            .unwrap();
         ledger.commit(tx).await.unwrap();
         assert_eq!(events(&app, "a").await.len(), 2);
     });

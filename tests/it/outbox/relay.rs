@@ -144,7 +144,7 @@ fn a_message_that_the_broker_refuses_is_a_dead_letter_after_so_many_attempts() {
         world.ledger.commit(tx).await.unwrap();
         let relay = world.relay("r");
         until(|| async { !world.published().is_empty() }).await;
-        let next = world.enqueue("a", "next").await;
+        let next = world.enqueue("b", "next").await;
         world.drained().await;
         assert_eq!(world.published(), [good, next]);
         let rows = world
