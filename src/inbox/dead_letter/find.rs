@@ -7,7 +7,7 @@ use super::decide::{Key, answer};
 use super::error::Error;
 use crate::ledger::Ledger;
 
-/// The letters that fit a filter, bound by [`bind`].
+/// The letters that fit a filter.
 macro_rules! matching {
     () => {
         "
