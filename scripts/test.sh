@@ -48,6 +48,6 @@ exec "$runner" run -- sh -c '
     echo "test: the service suites once more, WITH REDIS ABSENT (ONCELY_TEST_REDIS=absent)" >&2
     ONCELY_TEST_REDIS=absent cargo test --all-features --test it -- http:: faults::pool_exhausted:: \
         faults::poisoned_connections:: faults::postgres_killed:: faults::sessions:: faults::retention:: \
-        faults::hang_ups::clients --skip http::contract:: --skip http::timeouts:: || exit $?
+        faults::hang_ups::clients leased:: outbox::enqueue client::app --skip http::contract:: --skip http::timeouts:: || exit $?
     exit "$first"
 '
