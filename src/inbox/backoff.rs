@@ -1,20 +1,17 @@
-//! How long to wait before the next attempt: doubled each time, capped, and spread over all of it.
+//! How long to wait before the next attempt, by the inbox's settings and the attempts so far.
 
 use std::time::Duration;
 
+use crate::backoff::{Backoff, draw};
 use crate::config;
 
-/// The wait after attempt `n` (from 1) failed: anything from nought to the bound, by chance, so that
-/// what failed together does not come back together.
+/// The wait after attempt `n` (from 1) failed: full jitter.
 pub(super) fn wait(settings: &config::Inbox, n: u32) -> Duration {
-    bound(settings, n).mul_f64(rand::random_range(0.0..=1.0))
+    of(settings).delay(n.saturating_sub(1), draw())
 }
 
-/// The longest wait after attempt `n`.
-fn bound(settings: &config::Inbox, n: u32) -> Duration {
-    let doubled = 2u32.saturating_pow(n.saturating_sub(1).min(31));
-    let wait = settings.backoff_base.saturating_mul(doubled);
-    wait.min(settings.backoff_max)
+fn of(settings: &config::Inbox) -> Backoff {
+    Backoff::new(settings.backoff_base, settings.backoff_max)
 }
 
 #[cfg(test)]
@@ -24,7 +21,7 @@ mod tests {
     #[test]
     fn waits_double_up_to_the_cap_and_are_spread() {
         let settings = config::Config::default().inbox;
-        let bounds = [1, 2, 3, 40, u32::MAX].map(|n| bound(&settings, n).as_millis());
+        let bounds = [1, 2, 3, 40, u32::MAX].map(|n| of(&settings).ceiling(n - 1).as_millis());
         assert_eq!(bounds, [500, 1000, 2000, 60_000, 60_000]);
         let waits: Vec<_> = (0..64).map(|_| wait(&settings, 3)).collect();
         assert!(waits.iter().all(|it| *it <= Duration::from_secs(2)));

@@ -13,7 +13,8 @@ use super::gate::Gate;
 use super::lanes::Lanes;
 use super::lease::{Held, Leases};
 use super::pace::{Pace, split};
-use super::settle::{Outcome, chance, settle};
+use super::settle::{Outcome, settle};
+use crate::backoff::{draw, up_to};
 use crate::breaker::State;
 use crate::clock;
 use crate::config;
@@ -154,7 +155,7 @@ impl<'a> Pump<'a> {
     /// meanwhile is the backlog.
     async fn probe(&mut self) -> Result<Did, Failure> {
         self.was_away = true;
-        let spread = self.breaker_pause.mul_f64(chance());
+        let spread = up_to(self.breaker_pause, draw());
         match self.gate.state() {
             State::Open => return Ok(Did::Wait(self.breaker_pause / 2 + spread)),
             State::Closed | State::HalfOpen => (),

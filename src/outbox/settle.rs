@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::claim::Pending;
 use super::failure::Failure;
 use super::lease::Held;
+use crate::backoff::{Backoff, draw};
 use crate::ledger::{Ledger, Tx};
 
 /// Which of our shards are still ours. Locked against a take-over until the transaction ends.
@@ -65,6 +66,8 @@ const BACKOFF_BASE: Duration = Duration::from_millis(500);
 
 /// The longest wait of all.
 const BACKOFF_MAX: Duration = Duration::from_mins(1);
+
+const BACKOFF: Backoff = Backoff::new(BACKOFF_BASE, BACKOFF_MAX);
 
 /// What came of a batch.
 #[derive(Debug, Default)]
@@ -131,7 +134,7 @@ async fn refuse(
     error: &str,
     attempts_max: u32,
 ) -> Result<u64, Failure> {
-    let wait = backoff(pending.attempts, chance());
+    let wait = wait(pending.attempts, draw());
     let counted: Option<i16> = sqlx::query_scalar(REFUSE)
         .bind(pending.shard)
         .bind(pending.position)
@@ -157,18 +160,9 @@ async fn refuse(
     Ok(1)
 }
 
-/// A number from 0 to 1, by chance.
-pub(super) fn chance() -> f64 {
-    let bytes = Uuid::new_v4().into_bytes();
-    let [.., a, b, c, d] = bytes;
-    f64::from(u32::from_be_bytes([a, b, c, d])) / f64::from(u32::MAX)
-}
-
-/// Full jitter: anything up to a bound that doubles with each refusal.
-fn backoff(n_refused: i16, chance: f64) -> Duration {
-    let doublings = u32::try_from(n_refused).unwrap_or(0).min(16);
-    let bound = BACKOFF_BASE.saturating_mul(1 << doublings).min(BACKOFF_MAX);
-    bound.mul_f64(chance.clamp(0.0, 1.0))
+/// The wait after an event was refused `n_refused` times before.
+fn wait(n_refused: i16, draw: u64) -> Duration {
+    BACKOFF.delay(u32::try_from(n_refused).unwrap_or(0), draw)
 }
 
 #[cfg(test)]
@@ -177,17 +171,10 @@ mod tests {
 
     #[test]
     fn a_wait_is_by_chance_below_a_bound_that_doubles() {
-        assert_eq!(backoff(0, 1.0), BACKOFF_BASE);
-        assert_eq!(backoff(1, 1.0), BACKOFF_BASE * 2);
-        assert_eq!(backoff(3, 0.5), BACKOFF_BASE * 4);
-        assert_eq!(backoff(i16::MAX, 1.0), BACKOFF_MAX);
-        assert_eq!(backoff(5, 0.0), Duration::ZERO);
-    }
-
-    #[test]
-    fn chance_stays_between_nought_and_one() {
-        let all: Vec<f64> = (0..100).map(|_| chance()).collect();
-        assert!(all.iter().all(|it| (0.0..=1.0).contains(it)));
-        assert!(all.windows(2).any(|it| it[0] < it[1]));
+        assert_eq!(wait(0, u64::MAX), BACKOFF_BASE);
+        assert_eq!(wait(1, u64::MAX), BACKOFF_BASE * 2);
+        assert_eq!(wait(3, 1 << 63), BACKOFF_BASE * 4);
+        assert_eq!(wait(i16::MAX, u64::MAX), BACKOFF_MAX);
+        assert_eq!(wait(5, 0), Duration::ZERO);
     }
 }
