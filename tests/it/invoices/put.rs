@@ -1,9 +1,10 @@
 //! `PUT /invoices/{id}`: creates, replaces, converges, and needs no key for it.
 
 use oncely::testkit::{Database, Proxy, TaxQuirk, TaxService};
+use sqlx::{Connection, PgConnection};
 
 use super::world::{BOTH, asking, body, invoice, put};
-use crate::harness::{App, run};
+use crate::harness::{App, run, until};
 
 #[test]
 fn a_put_creates_then_replaces_and_converges() {
@@ -126,10 +127,29 @@ fn a_put_whose_commit_is_not_answered_is_done_once_by_its_retry() {
         let caller = app.caller();
         assert_eq!(put(&caller, "inv_1", &[], 1000).await.status, 201);
         let condition = [("if-match", "\"1\"")];
+        // It is held inside its transaction, so that the cut hits its COMMIT and nothing before it.
+        let mut blocker = PgConnection::connect(database.url()).await.unwrap();
+        let lock =
+            "BEGIN; SELECT seq FROM oncely.outbox_aggregate WHERE kind = 'invoice' FOR UPDATE";
+        sqlx::raw_sql(lock).execute(&mut blocker).await.unwrap();
+        let mine = app.caller();
+        let tasks = app.store.tasks();
+        let first = tasks.spawn(async move { put(&mine, "inv_1", &condition, 2000).await });
+        let waiting = "SELECT count(*) FROM pg_stat_activity \
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        until(|| async { app.count(waiting).await == 1 }).await;
         let lost = proxy.cut_after_commit();
-        let first = put(&caller, "inv_1", &condition, 2000).await;
+        sqlx::raw_sql("ROLLBACK")
+            .execute(&mut blocker)
+            .await
+            .unwrap();
+        let first = first.await.unwrap();
+        assert_eq!(
+            (first.status, &*first.code()),
+            (503, "outcome-unknown"),
+            "{first:?}"
+        );
         lost.wait().await.unwrap();
-        assert_eq!((first.status, &*first.code()), (503, "outcome-unknown"));
         assert_eq!(first.json()["retryable"], true);
         // It was done; its retry finds that, though its condition is outdated.
         let second = put(&caller, "inv_1", &condition, 2000).await;
