@@ -7,7 +7,7 @@ use oncely::failpoint::Action;
 use oncely::testkit::{TaxQuirk, TaxService};
 
 use super::world::{BOTH, asking, body, invoice, put};
-use crate::harness::{App, run, until};
+use crate::harness::{App, Reply, run, until};
 
 #[test]
 fn a_service_that_answers_the_fourth_time_is_asked_four_times_for_one_invoice() {
@@ -145,7 +145,7 @@ fn of_32_simultaneous_requests_with_one_key_one_asks_and_one_invoice_is_made() {
             let all = (0..32).map(|_| caller.post("/invoices", "k-1", &payload));
             let replies = join_all(all).await;
             let n = |status: &str| {
-                let of = replies.iter().map(|it| it.idempotency_status());
+                let of = replies.iter().map(Reply::idempotency_status);
                 of.filter(|it| *it == status).count()
             };
             assert_eq!(n("created"), 1, "{replies:?}");

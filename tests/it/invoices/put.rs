@@ -78,8 +78,8 @@ fn a_replay_of_a_post_repeats_its_answer_also_after_a_put() {
         let id = made.json()["id"].as_str().unwrap().to_owned();
         let replaced = put(&caller, &id, &[("if-match", made.header("etag"))], 2000).await;
         assert_eq!((replaced.status, replaced.header("etag")), (200, "\"2\""));
-        let replayed = invoice(&caller, "k-1", 1000).await;
-        assert_eq!(replayed.essence(), made.essence());
+        let again = invoice(&caller, "k-1", 1000).await;
+        assert_eq!(again.essence(), made.essence());
         let shown = caller.get(made.header("location")).await;
         assert_eq!(shown.json()["subtotal"], 2005);
     });
