@@ -35,7 +35,8 @@ impl Server {
         let stopping = CancellationToken::new();
         let api = if config.roles.contains(&Role::Api) {
             let tokens = Tokens::new(&config.auth);
-            let routes = payments::routes(&store, options, tokens, &config.processor)?;
+            let routes =
+                payments::routes(&store, options, tokens, (&config.processor, &config.tax))?;
             Some((listen(config.http_addr, "http_addr").await?, routes))
         } else {
             None

@@ -13,10 +13,10 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] ConnectError),
     /// The payment path's tables are missing.
-    #[error("the table public.charges is missing; run `oncely migrate`")]
+    #[error("a table of the payment path is missing; run `oncely migrate`")]
     PaymentsBehind,
     /// The database did not say whether they are there.
-    #[error("look for the table public.charges")]
+    #[error("look for the tables of the payment path")]
     Look(#[source] sqlx::Error),
     /// The system does not give the address.
     #[error("can't listen on {address}; set `{setting}` to a free address")]
@@ -29,9 +29,9 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
-    /// There can be no client for the card processor.
+    /// There can be no client for somebody whom the payment path calls.
     #[error(transparent)]
-    Processor(#[from] payments::ProcessorError),
+    Client(#[from] payments::ClientError),
     /// There is no Redis for events to go through.
     #[error("`broker.url` is not set, and neither is `redis_url`, which would do")]
     NoBroker,

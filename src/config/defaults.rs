@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 use figment::providers::{Format as _, Toml};
 use figment::value::{Dict, Value};
 
-use super::{Auth, Broker, Config, Hot, Http, Idempotency, Inbox, Ledger, Log, Outbox, Processor};
+use super::{
+    Auth, Broker, Config, Hot, Http, Idempotency, Inbox, Ledger, Log, Outbox, Processor, Tax,
+};
 
 /// The documented example. Its values are the defaults: there is no second place for them.
 pub const DEFAULT_FILE: &str = include_str!("default.toml");
@@ -89,6 +91,12 @@ impl Default for Outbox {
 impl Default for Processor {
     fn default() -> Self {
         CONFIG.processor.clone()
+    }
+}
+
+impl Default for Tax {
+    fn default() -> Self {
+        CONFIG.tax.clone()
     }
 }
 

@@ -7,11 +7,12 @@ use figment::value::{Dict, Value};
 use super::Config;
 
 /// The settings whose values never stand in a message.
-const SECRET: [&str; 7] = [
+const SECRET: [&str; 8] = [
     "database_url",
     "redis_url",
     "broker.url",
     "processor.url",
+    "tax.url",
     AUTH_TOKENS,
     "idempotency.fingerprint_secret",
     "idempotency.fingerprint_secrets_previous",

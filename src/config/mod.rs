@@ -28,6 +28,7 @@ mod render;
 mod roles;
 mod rules;
 mod secret;
+mod tax;
 mod validate;
 mod violation;
 
@@ -52,6 +53,7 @@ pub use processor::Processor;
 pub use render::Entry;
 pub use roles::Role;
 pub use secret::{PLACEHOLDER, Secret};
+pub use tax::Tax;
 pub use violation::{Problem, Violation, Warning};
 
 /// All settings. Serialising them redacts every secret, so they can be shown as they are.
@@ -96,6 +98,8 @@ pub struct Config {
     pub inbox: Inbox,
     /// The card processor.
     pub processor: Processor,
+    /// The tax service.
+    pub tax: Tax,
     /// Log lines.
     pub log: Log,
 }

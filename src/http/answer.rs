@@ -7,12 +7,14 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::code::Code;
+use super::excuse::Excuse;
 use super::execute::Answered;
 use super::headers::{IDEMPOTENCY_STATUS, IDEMPOTENT_REPLAYED, ORIGINAL_TIME, Status};
-use super::problem::{Code, PROBLEM_JSON, Problem};
+use super::problem::{PROBLEM_JSON, Problem};
 use super::routes::Options;
 use crate::domain::{self, Decision, Stored};
-use crate::store::{Error, Outcome};
+use crate::store::{Error, Outcome, PhaseError};
 
 const NOTHING_HAPPENED: &str =
     "This attempt did nothing. Send the same request again, with the same key, after Retry-After.";
@@ -153,15 +155,20 @@ fn failed(error: &Error, is_keyed: bool) -> Problem {
                 be read. Read the resource instead.";
             Problem::new(Code::ResponseNotReplayable, detail)
         }
-        Error::Unfinished(_) => {
-            let detail = "The operation could not be brought to its end this time. What is done is \
-                not done again: send the same request again, with the same key, after Retry-After.";
-            Problem::new(Code::OperationUnfinished, detail)
-        }
+        Error::Unfinished(cause) => unfinished(cause),
         Error::NoPhases => Problem::new(Code::Internal, NOTHING_HAPPENED),
         Error::Panicked(_) | Error::Permanent(_) | Error::TransactionEscaped => {
             Problem::new(Code::Internal, NOTHING_HAPPENED)
         }
     };
     if is_keyed { problem } else { problem.unkeyed() }
+}
+
+fn unfinished(cause: &PhaseError) -> Problem {
+    if let Some(excuse) = cause.downcast_ref::<Excuse>() {
+        return excuse.problem().clone().in_flight();
+    }
+    let detail = "The operation could not be brought to its end this time. What is done is not done \
+        again: send the same request again, with the same key, after Retry-After.";
+    Problem::new(Code::OperationUnfinished, detail)
 }

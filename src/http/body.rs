@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
-use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::problem::{Code, Problem};
+use super::code::Code;
+use super::problem::Problem;
 use crate::domain::json_type;
 
 /// A JSON object, parsed and validated. Everything wrong is a 400 `body-invalid` that says what.
@@ -34,10 +35,11 @@ where
         let bytes = Bytes::from_request(request, state)
             .await
             .map_err(|rejection| {
-                Problem::new(
-                    Code::BodyInvalid,
-                    format!("The body can't be read: {rejection}."),
-                )
+                let code = match rejection.status() {
+                    StatusCode::PAYLOAD_TOO_LARGE => Code::BodyTooLarge,
+                    _ => Code::BodyInvalid,
+                };
+                Problem::new(code, format!("The body can't be read: {rejection}."))
             })?;
         parse(&headers, &bytes).map(Self)
     }

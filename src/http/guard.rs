@@ -17,10 +17,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::answer;
 use super::body::{Validate, parse};
+use super::code::Code;
 use super::execute::{execute, execute_leased};
 use super::headers::{IDEMPOTENCY_KEY, ONCELY_ATTEMPT};
 use super::policy::{Kind, Policy};
-use super::problem::{Code, Problem};
+use super::problem::Problem;
 use super::routes::Layer;
 use super::tx::trace_of;
 use crate::domain::{Carried, Claim, Key, KeyError, Operation, Subject, Tenant};
@@ -96,7 +97,7 @@ impl Guard {
                 tracing::error!(cause, "a request that was read can't be written as JSON");
                 Problem::new(Code::Internal, "The request can't be answered.")
             })?;
-            let carried = Carried::of_request(request).traced(&trace_of(&parts));
+            let carried = Carried::of_request(request).traced(&trace_of(&parts.headers));
             Ok((claim, carried))
         });
         let (claim, carried) = match read {

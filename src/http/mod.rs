@@ -19,6 +19,9 @@
 mod answer;
 mod authenticate;
 mod body;
+mod code;
+mod conditions;
+mod excuse;
 mod execute;
 mod guard;
 mod headers;
@@ -30,11 +33,14 @@ mod tx;
 
 pub use authenticate::Tokens;
 pub use body::{JsonBody, Validate};
+pub use code::Code;
+pub use conditions::Conditions;
+pub use excuse::Excuse;
 pub use headers::{
     IDEMPOTENCY_KEY, IDEMPOTENCY_STATUS, IDEMPOTENT_REPLAYED, ONCELY_ATTEMPT, ORIGINAL_TIME,
 };
 pub use health::{Render, admin};
 pub use policy::Policy;
-pub use problem::{Code, Problem};
+pub use problem::Problem;
 pub use routes::{Options, Routes, not_found};
-pub use tx::{Keeping, Tx};
+pub use tx::{Keeping, Tx, trace_of};

@@ -17,10 +17,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::authenticate::{Tokens, authenticate};
 use super::body::Validate;
+use super::code::Code;
 use super::guard::Guard;
 use super::headers::{IDEMPOTENCY_STATUS, Status};
 use super::policy::{Kind, Policy};
-use super::problem::{Code, Problem};
+use super::problem::Problem;
 use crate::config;
 use crate::domain::{Fingerprinter, HeaderAllowList, HeaderRefused, Operation, Tenant};
 use crate::store::{Error, Leased, LeasedOperation, Store};
@@ -233,7 +234,12 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
                 };
                 self.router = self.router.route(path, on(filter, handle));
             }
-            Kind::Natural => self.router = self.router.route(path, on(filter, handler)),
+            Kind::Natural => {
+                // Dropped where it takes too long, as its client's next one does the rest.
+                let limit = self.layer.options.request_timeout;
+                let route = on(filter, handler).layer(from_fn_with_state(limit, in_time));
+                self.router = self.router.route(path, route);
+            }
             Kind::Exempt { reason } => {
                 tracing::info!(%operation, reason, "this route ignores idempotency keys");
                 self.router = self.router.route(path, on(filter, handler));

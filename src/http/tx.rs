@@ -4,11 +4,13 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRequestParts;
+use http::HeaderMap;
 use http::request::Parts;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::problem::{Code, Problem};
+use super::code::Code;
+use super::problem::Problem;
 use crate::domain::Aggregate;
 use crate::ledger;
 use crate::outbox::{self, EnqueueError, Event, LockedAggregate};
@@ -74,7 +76,7 @@ impl<S: Sync> FromRequestParts<S> for Tx {
         let taken = taken.map(|(tx, slot)| Self {
             held: Some(tx),
             slot,
-            trace: trace_of(parts),
+            trace: trace_of(&parts.headers),
         });
         taken.ok_or_else(|| {
             tracing::error!(
@@ -110,8 +112,9 @@ impl Tx {
     }
 }
 
-pub(super) fn trace_of(parts: &Parts) -> Vec<(&'static str, String)> {
-    let value = |name| parts.headers.get(name)?.to_str().ok();
+/// The headers that carry on a request's trace, for an event that its handler enqueues without [`Tx`].
+pub fn trace_of(headers: &HeaderMap) -> Vec<(&'static str, String)> {
+    let value = |name| headers.get(name)?.to_str().ok();
     let found = TRACE.map(|name| value(name).map(|it| (name, it.to_owned())));
     found.into_iter().flatten().collect()
 }

@@ -1,19 +1,27 @@
 //! The payment path as a user of Oncely would write it: routes, policies, and plain SQL.
 //!
 //! Nothing here knows of Redis, keys, replays or locks. A handler extracts [`Tx`](crate::http::Tx)
-//! and writes through it; the layer does the rest. A payment, whose charge a processor makes, is
-//! phases instead of a handler.
+//! and writes through it; the layer does the rest. A payment, whose charge a processor makes, and an
+//! invoice, whose tax another service computes, are phases instead of a handler.
 
 mod charges;
 mod consumers;
 mod inventory;
+#[cfg(feature = "cli")]
+mod invoices;
 mod journal;
+mod look_up;
 mod migrate;
+#[cfg(feature = "cli")]
+mod outside;
 #[cfg(feature = "cli")]
 #[expect(clippy::module_inception, reason = "the payment path has payments")]
 mod payments;
 mod receipts;
 mod succeeded;
+
+#[cfg(feature = "cli")]
+use std::sync::Arc;
 
 use axum::Router;
 
@@ -24,21 +32,27 @@ use crate::store::Store;
 pub use charges::{CHARGE_SUCCEEDED, Charge, ChargeRequest, ChargeSucceeded, DECLINED_SOURCES};
 pub use consumers::consumers;
 pub use inventory::Inventory;
+#[cfg(feature = "cli")]
+pub use invoices::{
+    INVOICE_CREATED, INVOICE_REPLACED, Invoice, InvoiceRequest, InvoiceWritten, Line,
+};
 pub use journal::Journal;
 pub use migrate::{is_migrated, migrate};
 #[cfg(feature = "cli")]
-pub use payments::{PAYMENT_SUCCEEDED, Payment, PaymentRequest, PaymentSucceeded, ProcessorError};
+pub use outside::ClientError;
+#[cfg(feature = "cli")]
+pub use payments::{PAYMENT_SUCCEEDED, Payment, PaymentRequest, PaymentSucceeded};
 pub use receipts::Receipts;
 
 /// The API's router: every mutating route with its policy. Fails where the settings name a processor
-/// that can't be called.
+/// or a tax service that can't be called.
 #[cfg(feature = "cli")]
 pub fn routes(
     store: &Store,
     options: Options,
     tokens: Tokens,
-    processor: &crate::config::Processor,
-) -> Result<Router, ProcessorError> {
+    (processor, tax): (&crate::config::Processor, &crate::config::Tax),
+) -> Result<Router, ClientError> {
     let routes = charges(store, options);
     let routes = match payments::operation(processor)? {
         Some(operation) => routes.post_leased::<PaymentRequest>("/payments", operation),
@@ -48,7 +62,35 @@ pub fn routes(
             payments::not_configured,
         ),
     };
+    let routes = routes.get("/payments/{id}", payments::show);
+    let routes = invoices(store, routes, invoices::TaxService::new(tax)?);
     Ok(finished(store, routes, tokens))
+}
+
+#[cfg(feature = "cli")]
+fn invoices(
+    store: &Store,
+    routes: Routes<Ledger>,
+    service: Option<invoices::TaxService>,
+) -> Routes<Ledger> {
+    let routes = routes.get("/invoices/{id}", invoices::show);
+    let Some(service) = service else {
+        let policy = || Policy::exempt("there is no tax service: `tax.url` is not set");
+        return routes
+            .post("/invoices", policy(), invoices::not_configured)
+            .put("/invoices/{id}", policy(), invoices::not_configured);
+    };
+    let desk = (store.clone(), service.clone());
+    let operation = Arc::new(invoices::Operation::new(service));
+    routes
+        .post_leased::<InvoiceRequest>("/invoices", operation)
+        .put(
+            "/invoices/{id}",
+            Policy::natural(),
+            move |tenant, path, headers, body| {
+                invoices::put(desk.clone(), tenant, path, headers, body)
+            },
+        )
 }
 
 /// The API's router: every mutating route with its policy.

@@ -38,6 +38,15 @@ pub enum Keep {
     Nothing,
 }
 
+impl Keep {
+    /// The effects alone, for work that has no key to keep an answer under.
+    pub fn effects() -> Self {
+        Self::EffectsAndAnswer(Stored::TooLarge {
+            status: http::StatusCode::OK,
+        })
+    }
+}
+
 /// What became of a request.
 #[derive(Debug)]
 pub enum Outcome<T> {

@@ -59,7 +59,9 @@ mod proxy;
 mod ready;
 mod redis;
 mod run;
+mod sandbox;
 mod source;
+mod tax_service;
 
 pub use backend::Backend;
 pub use database::{Database, key_prefix};
@@ -71,6 +73,7 @@ pub use processor::{Entry, Processor, Quirk, Seen};
 pub use proxy::{Direction, Fired, Proxy};
 pub use redis::Redis;
 pub use run::run;
+pub use tax_service::{Question as TaxQuestion, TaxQuirk, TaxService};
 
 pub use crate::servers::postgres::{Durability, Options as PostgresOptions};
 pub use crate::servers::redis::Options as RedisOptions;

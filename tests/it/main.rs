@@ -13,6 +13,7 @@ mod harness;
 mod hot;
 mod http;
 mod inbox;
+mod invoices;
 mod leased;
 mod messages;
 mod outbox;

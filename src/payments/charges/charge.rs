@@ -73,9 +73,13 @@ pub(in crate::payments) fn check_amount_and_currency(
         0 < amount,
         "`amount` must be 1 or more, in minor units (4200 is 42.00 USD).",
     )?;
-    let is_code = currency.len() == 3 && currency.bytes().all(|it| it.is_ascii_uppercase());
+    check_currency(currency)
+}
+
+/// The rules of a currency.
+pub(in crate::payments) fn check_currency(currency: &str) -> Result<(), String> {
     require(
-        is_code,
+        is_code(currency, 3),
         "`currency` must be three capital letters, such as USD.",
     )
 }
@@ -88,7 +92,13 @@ pub(in crate::payments) fn check_source(source: &str) -> Result<(), String> {
     )
 }
 
-fn require(is_met: bool, rule: &str) -> Result<(), String> {
+/// Whether this is a code of `n` capital letters.
+pub(in crate::payments) fn is_code(text: &str, n: usize) -> bool {
+    text.len() == n && text.bytes().all(|it| it.is_ascii_uppercase())
+}
+
+/// `rule` where it is not met.
+pub(in crate::payments) fn require(is_met: bool, rule: &str) -> Result<(), String> {
     if is_met { Ok(()) } else { Err(rule.to_owned()) }
 }
 

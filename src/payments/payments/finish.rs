@@ -1,7 +1,7 @@
 //! `finish`: the payment's end, its event and its answer, in the transaction that completes the record.
 
 use axum::body::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::event::tell;
@@ -41,11 +41,12 @@ pub(super) async fn run(context: Context<'_>, tx: &mut Tx) -> Result<Written, Ph
     Ok(Written::Finished(answer))
 }
 
-fn created(payment: &Payment) -> Result<Response, serde_json::Error> {
+fn created(payment: &Payment) -> Result<Response, PhaseError> {
     let json = HeaderValue::from_static("application/json");
+    let location = HeaderValue::try_from(format!("/payments/{}", payment.id))?;
     Ok(Response {
         status: StatusCode::CREATED,
-        headers: HeaderMap::from_iter([(CONTENT_TYPE, json)]),
+        headers: HeaderMap::from_iter([(CONTENT_TYPE, json), (LOCATION, location)]),
         body: Bytes::from(serde_json::to_vec(payment)?),
     })
 }

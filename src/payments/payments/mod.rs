@@ -1,4 +1,5 @@
-//! Payments: `POST /payments`, a charge that a card processor makes, outside our database.
+//! Payments: `POST /payments`, a charge that a card processor makes, outside our database, and
+//! `GET /payments/{id}`.
 //!
 //! ```text
 //!   record   write   the row, pending; the key that the call will carry
@@ -13,8 +14,9 @@ mod operation;
 mod payment;
 mod processor;
 mod record;
+mod show;
 
 pub use event::{PAYMENT_SUCCEEDED, PaymentSucceeded};
 pub(super) use operation::{not_configured, operation};
 pub use payment::{Payment, PaymentRequest};
-pub use processor::ProcessorError;
+pub(super) use show::show;

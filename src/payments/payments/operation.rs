@@ -6,11 +6,12 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::processor::{Processor, ProcessorError};
+use super::processor::Processor;
 use super::{charge, finish, record};
 use crate::config;
 use crate::http::{Code, Problem};
 use crate::ledger::Tx;
+use crate::payments::outside::ClientError;
 use crate::store::{Called, Context, LeasedOperation, Phase, PhaseError, Written};
 
 pub(super) const RECORD: &str = "record";
@@ -54,7 +55,7 @@ struct NoSuchPhase(String);
 /// The operation, with the processor of these settings; `None` where they name none.
 pub(in crate::payments) fn operation(
     settings: &config::Processor,
-) -> Result<Option<Arc<dyn LeasedOperation>>, ProcessorError> {
+) -> Result<Option<Arc<dyn LeasedOperation>>, ClientError> {
     let Some(processor) = Processor::new(settings)? else {
         return Ok(None);
     };

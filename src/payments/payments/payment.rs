@@ -30,7 +30,7 @@ pub struct Payment {
     pub currency: String,
     /// What was charged.
     pub source: String,
-    /// `succeeded`.
+    /// `pending` until the processor has answered, then `succeeded` or `declined`.
     pub status: String,
     /// The processor's own id of the charge.
     pub processor_reference: Option<String>,

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::operation::Charged;
 use crate::config;
 use crate::payments::charges::is_text;
+use crate::payments::outside::{ClientError, client};
 use crate::store::{Called, PhaseError};
 
 /// Said to a client where the processor gives no reason that can be repeated.
@@ -40,11 +41,6 @@ struct Refused {
     reason: String,
 }
 
-/// There can be no client for the processor.
-#[derive(Debug, thiserror::Error)]
-#[error("the processor at `processor.url` can't be called")]
-pub struct ProcessorError(#[source] reqwest::Error);
-
 /// An answer that settles nothing.
 #[derive(Debug, thiserror::Error)]
 enum Unsettled {
@@ -56,26 +52,11 @@ enum Unsettled {
 
 impl Processor {
     /// A client for the processor of these settings; `None` where they name none.
-    pub(super) fn new(settings: &config::Processor) -> Result<Option<Self>, ProcessorError> {
+    pub(super) fn new(settings: &config::Processor) -> Result<Option<Self>, ClientError> {
         let Some(url) = &settings.url else {
             return Ok(None);
         };
-        let client = reqwest::Client::builder();
-        // Its `http://` needs no TLS, but where another room has built TLS in, a client asks for it.
-        #[cfg(feature = "client")]
-        let client = {
-            crate::client::provide_tls();
-            client.tls_certs_only([])
-        };
-        let client = client
-            .timeout(settings.timeout)
-            // The processor's books are where it says, not where somebody else says.
-            .redirect(reqwest::redirect::Policy::none())
-            // A connection that was cut while it lay idle is an answer that is missing.
-            .pool_max_idle_per_host(0)
-            // Not the environment's: only our settings say whom we call.
-            .no_proxy();
-        let http = client.build().map_err(ProcessorError)?;
+        let http = client("processor.url", settings.timeout)?;
         let charges = format!("{}/charges", url.expose().trim_end_matches('/'));
         Ok(Some(Self { http, charges }))
     }
@@ -152,6 +133,7 @@ mod tests {
             Called::Answered(value) => value.to_string(),
             Called::NotDone(_) => "not done".to_owned(),
             Called::Unanswered(_) => "unanswered".to_owned(),
+            Called::GivenUp(_) => "given up".to_owned(),
         };
         let succeeded = r#"{"succeeded":{"reference":"prc_1"}}"#;
         let declined = r#"{"declined":{"reason":"Expired."}}"#;

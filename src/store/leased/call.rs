@@ -108,6 +108,12 @@ impl Inner {
                     cause
                 }
                 Called::NotDone(cause) => cause,
+                Called::GivenUp(cause) => {
+                    return Err(Fault::Failed {
+                        cause,
+                        nothing_sent: !may_be_done,
+                    });
+                }
             };
             tracing::debug!(error = &*cause as &dyn std::error::Error, "a call failed");
             // Callers who failed together do not come back together.

@@ -87,6 +87,8 @@ pub enum Called {
     NotDone(PhaseError),
     /// It may have been done.
     Unanswered(PhaseError),
+    /// It had no effect, and was tried as often as one attempt may: a later one tries again.
+    GivenUp(PhaseError),
 }
 
 impl Phase {

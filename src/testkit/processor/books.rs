@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::testkit::sandbox::Answer;
+
 /// A charge that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -34,9 +36,6 @@ pub(super) struct Order {
     pub(super) amount: i64,
     pub(super) source: String,
 }
-
-/// An answer: status and body.
-pub(super) type Answer = (u16, String);
 
 #[derive(Debug, Default)]
 pub(super) struct Books {

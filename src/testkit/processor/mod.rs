@@ -20,12 +20,11 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use tokio::net::TcpListener;
+use anyhow::Result;
 use tokio::sync::watch;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
 
-use crate::shutdown::Tasks;
+use super::sandbox;
 use books::Books;
 
 pub use books::{Entry, Seen};
@@ -73,13 +72,6 @@ impl Processor {
     /// Starts one on a free port. `accepts_keys`: whether a request with a key that it has seen gets
     /// the first one's answer; otherwise each request is a charge of its own.
     pub async fn start(accepts_keys: bool) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .context("listen on loopback")?;
-        let url = format!(
-            "http://{}",
-            listener.local_addr().context("read the address")?
-        );
         let desk = Arc::new(Desk {
             accepts_keys,
             books: Mutex::default(),
@@ -87,16 +79,16 @@ impl Processor {
             always: Mutex::default(),
             n_seen: watch::Sender::new(0),
         });
-        let stop = CancellationToken::new();
-        let (serving, stopped) = (Arc::clone(&desk), stop.clone());
-        Tasks::default().spawn(async move {
-            let served = serve::serve(listener, serving);
-            stopped.run_until_cancelled_owned(served).await
-        });
+        let serving = Arc::clone(&desk);
+        let (url, stop) = sandbox::open(move |stream| {
+            let desk = Arc::clone(&serving);
+            async move { serve::attend(stream, &desk).await }
+        })
+        .await?;
         Ok(Self {
             desk,
             url,
-            _stop: stop.drop_guard(),
+            _stop: stop,
         })
     }
 

@@ -1,45 +1,15 @@
-//! The processor's counter: one request on each connection, read and answered by hand, because no
-//! HTTP library hangs up without an answer when it is told to.
+//! The processor's counter: what is done, and what of it the caller is told.
 
-use std::sync::Arc;
-
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use super::books::{Answer, Order};
+use super::books::Order;
 use super::{Desk, Quirk, lock};
-
-/// The largest request that is read.
-const REQUEST_BYTES_MAX: usize = 65_536;
-
-/// A request, as far as it matters.
-struct Request {
-    key: Option<String>,
-    order: Order,
-}
-
-/// What has arrived so far.
-enum Parsed {
-    Order(Request),
-    MoreToCome,
-    Nonsense,
-}
-
-pub(super) async fn serve(listener: TcpListener, desk: Arc<Desk>) {
-    let mut clients = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        let desk = Arc::clone(&desk);
-        clients.spawn(async move { attend(stream, &desk).await });
-        while clients.try_join_next().is_some() {}
-    }
-}
+use crate::testkit::sandbox::{Answer, Request, hold, read, write};
 
 /// An error ends the connection, which is all that a caller would be told.
-async fn attend(mut stream: TcpStream, desk: &Desk) {
-    let Some(request) = read(&mut stream).await else {
-        write(&mut stream, &(400, String::new())).await;
+pub(super) async fn attend(mut stream: TcpStream, desk: &Desk) {
+    let Some(request) = read(&mut stream, "/charges").await else {
         return;
     };
     let Some((answer, quirk)) = desk.settle(request) else {
@@ -48,9 +18,7 @@ async fn attend(mut stream: TcpStream, desk: &Desk) {
     match quirk {
         Quirk::AnswerLate(wait) => sleep(wait).await,
         Quirk::NeverAnswer => {
-            // Until the caller leaves.
-            let mut rest = [0; 1];
-            while let Ok(1..) = stream.read(&mut rest).await {}
+            hold(&mut stream).await;
             return;
         }
         Quirk::None
@@ -65,7 +33,7 @@ async fn attend(mut stream: TcpStream, desk: &Desk) {
 
 impl Desk {
     /// Does what is asked, and says what to answer; `None` where nothing is answered.
-    fn settle(&self, Request { key, order }: Request) -> Option<(Answer, Quirk)> {
+    fn settle(&self, Request { key, body: order }: Request<Order>) -> Option<(Answer, Quirk)> {
         let quirk = self.quirk(&order.source);
         let key = key.as_deref();
         let mut books = lock(&self.books);
@@ -91,60 +59,4 @@ impl Desk {
         self.n_seen.send_modify(|it| *it += 1);
         answer.map(|it| (it, quirk))
     }
-}
-
-/// Reads `POST /charges`; `None` for anything else.
-async fn read(stream: &mut TcpStream) -> Option<Request> {
-    let mut bytes = Vec::new();
-    loop {
-        match parse(&bytes) {
-            Parsed::Order(request) => return Some(request),
-            Parsed::Nonsense => return None,
-            Parsed::MoreToCome => (),
-        }
-        let mut piece = [0; 4096];
-        let n_bytes = stream.read(&mut piece).await.ok()?;
-        if n_bytes == 0 || REQUEST_BYTES_MAX < bytes.len() {
-            return None;
-        }
-        bytes.extend_from_slice(piece.get(..n_bytes)?);
-    }
-}
-
-fn parse(bytes: &[u8]) -> Parsed {
-    let end = bytes.windows(4).position(|it| it == b"\r\n\r\n");
-    let Some((head, body)) = end.and_then(|it| bytes.split_at_checked(it + 4)) else {
-        return Parsed::MoreToCome;
-    };
-    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
-    let header = |name: &str| {
-        let mut lines = head.split("\r\n").filter_map(|it| it.split_once(':'));
-        let value = lines.find(|it| it.0 == name).map(|it| it.1.trim());
-        value.map(ToOwned::to_owned)
-    };
-    let length = header("content-length").and_then(|it| it.parse().ok());
-    let Some(length) = length.filter(|_| head.starts_with("post /charges ")) else {
-        return Parsed::Nonsense;
-    };
-    let Some(body) = body.get(..length) else {
-        return Parsed::MoreToCome;
-    };
-    match serde_json::from_slice(body) {
-        Ok(order) => Parsed::Order(Request {
-            key: header("idempotency-key"),
-            order,
-        }),
-        Err(_) => Parsed::Nonsense,
-    }
-}
-
-async fn write(stream: &mut TcpStream, (status, body): &Answer) {
-    let length = body.len();
-    let answer = format!(
-        "HTTP/1.1 {status} Sandbox\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
-         connection: close\r\n\r\n{body}"
-    );
-    // A caller that has left wants no answer.
-    stream.write_all(answer.as_bytes()).await.ok();
-    stream.shutdown().await.ok();
 }

@@ -56,6 +56,8 @@ const WRONG: &[(&str, &str, &str)] = &[
         "https://processor.example",
         "processor.url",
     ),
+    ("tax.url", "https://tax.example", "tax.url"),
+    ("tax.attempts_max", "5", "tax.attempts_max"),
     ("hot.key_prefix", "", "hot.key_prefix"),
     ("hot.key_prefix", "on cely", "hot.key_prefix"),
     ("admin_addr", "127.0.0.1:8080", "admin_addr"),
@@ -144,6 +146,18 @@ fn a_call_to_the_processor_ends_before_its_attempt() {
 }
 
 #[test]
+fn all_tries_of_the_tax_service_and_their_waits_end_before_their_attempt() {
+    let file = |timeout: &str| format!("[tax]\nurl = 'http://127.0.0.1:1'\ntimeout = '{timeout}'");
+    // Four tries, and 100 + 200 + 400 ms between them.
+    let said = complaints(&file("2325ms"), &[]);
+    assert!(
+        said.len() == 1 && said[0].contains("up to 10s, which must be less than"),
+        "{said:?}"
+    );
+    assert!(complaints(&file("2324ms"), &[]).is_empty());
+}
+
+#[test]
 fn the_bounds_of_each_rule_are_allowed() {
     let right = [
         ("ledger.epoch_interval", "1s"),
@@ -161,6 +175,8 @@ fn the_bounds_of_each_rule_are_allowed() {
         ("ledger.lease", "15s"),
         ("ledger.lease_renew_interval", "5s"),
         ("processor.url", "http://127.0.0.1:1"),
+        ("tax.url", "http://127.0.0.1:1"),
+        ("tax.attempts_max", "1"),
         ("hot.answer_limit_bytes", "262144"),
         ("hot.answer_limit_bytes", "0"),
         ("idempotency.mismatch_status", "409"),

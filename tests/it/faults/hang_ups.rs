@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use futures_util::future::join_all;
-use oncely::config::Claim;
+use oncely::config::{Claim, Processor, Tax};
 use oncely::payments;
 use sqlx::Row;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -37,7 +37,7 @@ async fn observed(recipe: Recipe) -> (App, UnboundedReceiver<()>) {
             store,
             options,
             tokens,
-            &oncely::config::Processor::default(),
+            (&Processor::default(), &Tax::default()),
         )
         .unwrap()
         .layer(from_fn_with_state(tell_end, tell))

@@ -43,9 +43,9 @@ impl App {
 
     /// An app made by `recipe`, with the payment path's routes.
     pub(crate) async fn made(recipe: Recipe) -> Self {
-        let processor = recipe.config.processor.clone();
+        let (processor, tax) = (recipe.config.processor.clone(), recipe.config.tax.clone());
         Self::serving(recipe, move |store, options, tokens| {
-            payments::routes(store, options, tokens, &processor).unwrap()
+            payments::routes(store, options, tokens, (&processor, &tax)).unwrap()
         })
         .await
     }

@@ -44,6 +44,17 @@ impl App {
         count
     }
 
+    /// One text.
+    pub(crate) async fn text(&self, statement: String) -> String {
+        let mut connection = PgConnection::connect(&self.database_url).await.unwrap();
+        let text = sqlx::query_scalar(AssertSqlSafe(statement))
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        text
+    }
+
     /// Any statement.
     pub(crate) async fn execute(&self, statement: &str) {
         let mut connection = PgConnection::connect(&self.database_url).await.unwrap();

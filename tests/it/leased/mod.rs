@@ -7,6 +7,7 @@ mod one_charge;
 mod operator;
 mod panics;
 mod rescue;
+mod shown;
 mod stopped_process;
 mod unknown;
 mod world;
