@@ -7,9 +7,10 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::code::Code;
 use super::execute::Answered;
 use super::headers::{IDEMPOTENCY_STATUS, IDEMPOTENT_REPLAYED, ORIGINAL_TIME, Status};
-use super::problem::{Code, PROBLEM_JSON, Problem};
+use super::problem::{PROBLEM_JSON, Problem};
 use super::routes::Options;
 use crate::domain::{self, Decision, Stored};
 use crate::store::{Error, Outcome};

@@ -9,7 +9,8 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use super::problem::{Code, Problem};
+use super::code::Code;
+use super::problem::Problem;
 use crate::config::{Auth, TokenDigest};
 use crate::domain::Tenant;
 

@@ -9,7 +9,8 @@ use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::problem::{Code, Problem};
+use super::code::Code;
+use super::problem::Problem;
 use crate::domain::json_type;
 
 /// A JSON object, parsed and validated. Everything wrong is a 400 `body-invalid` that says what.

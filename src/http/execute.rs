@@ -7,7 +7,8 @@ use axum::extract::Request;
 use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
 
-use super::problem::{Code, Problem};
+use super::code::Code;
+use super::problem::Problem;
 use super::routes::Layer;
 use super::tx::{Keeping, Slot};
 use crate::domain::{self, Carried, Claim, Decision, Operation, Stored, is_storable};

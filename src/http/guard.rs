@@ -17,11 +17,12 @@ use tokio::time::{Instant, timeout_at};
 
 use super::answer;
 use super::body::{Validate, parse};
+use super::code::Code;
 use super::execute::{execute, execute_leased};
 use super::headers::{IDEMPOTENCY_KEY, ONCELY_ATTEMPT};
 use super::policy::{Kind, Policy};
 use super::prefer;
-use super::problem::{Code, Problem};
+use super::problem::Problem;
 use super::routes::Layer;
 use super::tx::trace_of;
 use crate::domain::{Carried, Claim, Key, KeyError, Operation, Subject, Tenant};

@@ -20,6 +20,7 @@
 mod answer;
 mod authenticate;
 mod body;
+mod code;
 mod execute;
 mod guard;
 mod headers;
@@ -32,12 +33,13 @@ mod tx;
 
 pub use authenticate::Tokens;
 pub use body::{JsonBody, Validate};
+pub use code::Code;
 pub use headers::{
     IDEMPOTENCY_KEY, IDEMPOTENCY_STATUS, IDEMPOTENT_REPLAYED, ONCELY_ATTEMPT, ORIGINAL_TIME,
 };
 pub use health::{Render, admin};
 pub use policy::Policy;
 pub use prefer::{PREFER, PREFERENCE_APPLIED};
-pub use problem::{Code, Problem};
+pub use problem::Problem;
 pub use routes::{Options, Routes, not_found};
 pub use tx::{Keeping, Tx};

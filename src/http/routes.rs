@@ -17,10 +17,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::authenticate::{Tokens, authenticate};
 use super::body::Validate;
+use super::code::Code;
 use super::guard::Guard;
 use super::headers::{IDEMPOTENCY_STATUS, Status};
 use super::policy::{Kind, Policy};
-use super::problem::{Code, Problem};
+use super::problem::Problem;
 use crate::config;
 use crate::domain::{Fingerprinter, HeaderAllowList, HeaderRefused, Operation, Tenant};
 use crate::store::{Error, Leased, LeasedOperation, Store, WaitingRoom};

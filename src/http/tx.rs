@@ -8,7 +8,8 @@ use http::request::Parts;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::problem::{Code, Problem};
+use super::code::Code;
+use super::problem::Problem;
 use crate::domain::Aggregate;
 use crate::ledger;
 use crate::outbox::{self, EnqueueError, Event, LockedAggregate};

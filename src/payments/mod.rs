@@ -4,6 +4,7 @@
 //! and writes through it; the layer does the rest. A payment, whose charge a processor makes, is
 //! phases instead of a handler.
 
+mod carts;
 mod charges;
 mod consumers;
 mod inventory;
@@ -13,6 +14,7 @@ mod migrate;
 #[expect(clippy::module_inception, reason = "the payment path has payments")]
 mod payments;
 mod receipts;
+mod reservations;
 mod succeeded;
 
 use axum::Router;
@@ -21,6 +23,7 @@ use crate::http::{Options, Policy, Routes, Tokens, not_found};
 use crate::ledger::Ledger;
 use crate::store::Store;
 
+pub use carts::{Cart, CartLine};
 pub use charges::{CHARGE_SUCCEEDED, Charge, ChargeRequest, ChargeSucceeded, DECLINED_SOURCES};
 pub use consumers::consumers;
 pub use inventory::Inventory;
@@ -29,6 +32,9 @@ pub use migrate::{is_migrated, migrate};
 #[cfg(feature = "cli")]
 pub use payments::{PAYMENT_SUCCEEDED, Payment, PaymentRequest, PaymentSucceeded, ProcessorError};
 pub use receipts::Receipts;
+#[cfg(feature = "cli")]
+pub use reservations::stock_up;
+pub use reservations::{Reservation, ReserveRequest};
 
 /// The API's router: every mutating route with its policy. Fails where the settings name a processor
 /// that can't be called.
@@ -39,7 +45,7 @@ pub fn routes(
     tokens: Tokens,
     processor: &crate::config::Processor,
 ) -> Result<Router, ProcessorError> {
-    let routes = charges(store, options);
+    let routes = in_postgres(store, options);
     let routes = match payments::operation(processor)? {
         Some(operation) => routes.post_leased::<PaymentRequest>("/payments", operation),
         None => routes.post(
@@ -54,10 +60,11 @@ pub fn routes(
 /// The API's router: every mutating route with its policy.
 #[cfg(not(feature = "cli"))]
 pub fn routes(store: &Store, options: Options, tokens: Tokens) -> Router {
-    finished(store, charges(store, options), tokens)
+    finished(store, in_postgres(store, options), tokens)
 }
 
-fn charges(store: &Store, options: Options) -> Routes<Ledger> {
+/// The routes whose effects lie in Postgres alone.
+fn in_postgres(store: &Store, options: Options) -> Routes<Ledger> {
     Routes::new(store.clone(), options)
         .post(
             "/charge",
@@ -65,6 +72,14 @@ fn charges(store: &Store, options: Options) -> Routes<Ledger> {
             charges::create,
         )
         .get("/charge/{id}", charges::show)
+        .post(
+            "/reserve",
+            Policy::required().body::<ReserveRequest>(),
+            reservations::create,
+        )
+        .put("/carts/{id}", Policy::natural(), carts::put)
+        .delete("/carts/{id}", Policy::natural(), carts::delete)
+        .get("/carts/{id}", carts::show)
 }
 
 fn finished(store: &Store, routes: Routes<Ledger>, tokens: Tokens) -> Router {

@@ -8,7 +8,8 @@ mod source;
 
 pub use charge::{Charge, ChargeRequest};
 #[cfg(feature = "cli")]
-pub(super) use charge::{check_amount_and_currency, check_source, is_text};
+pub(super) use charge::{check_amount_and_currency, check_source};
+pub(super) use charge::{check_quantity, check_sku, is_text};
 pub(super) use create::create;
 pub use event::{CHARGE_SUCCEEDED, ChargeSucceeded};
 pub(super) use show::show;
