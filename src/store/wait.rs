@@ -55,13 +55,17 @@ impl Inner {
         let listener = patience
             .listener
             .get_or_insert_with(|| self.ends.listen(identity));
-        // A test may hold or release here; whether it fails is all the same.
+        // Where a test holds one of these, whether it fails is all the same.
         self.points.reach("store.wait.begun").await.ok();
+        let look = async {
+            sleep_until(next_look).await;
+            self.points.reach("store.wait.look").await.ok();
+        };
         let heard = tokio::select! {
             biased;
             () = self.closing.cancelled() => return Sign::GiveUp,
             heard = listener.heard() => heard,
-            () = sleep_until(next_look) => return Sign::AskAgain,
+            () = look => return Sign::AskAgain,
         };
         patience.look_soon();
         heard.map_or(Sign::AskAgain, Sign::Known)

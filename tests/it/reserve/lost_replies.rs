@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use oncely::shutdown::Tasks;
 use oncely::testkit::{Pair, Proxy};
 use sqlx::{Connection, PgConnection};
 
@@ -66,13 +67,21 @@ fn with_answers_of_commit_lost_there_are_as_many_reservations_as_keys() {
         app.stock(100).await;
         let caller = app.caller();
         for number in 1..=12 {
+            let key = format!("k-{number}");
+            let (mine, of_first) = (caller.clone(), key.clone());
+            let mut held = app.points.hold("store.transactional.before_commit");
+            let first = Tasks::default().spawn(async move { reserve(&mine, &of_first, 1).await });
+            assert!(held.arrived().await);
             let cut = if number % 2 == 0 {
                 proxy.cut_after_commit()
             } else {
                 proxy.cut_before_commit()
             };
-            assert_eq!(until_answered(&caller, &format!("k-{number}")).await, 201);
+            held.release();
+            let first = first.await.unwrap();
             cut.wait().await.unwrap();
+            assert!(matches!(first.status, 201 | 503), "{first:?}");
+            assert_eq!(until_answered(&caller, &key).await, 201);
         }
         app.has_stock(88, 12, "lost answers of COMMIT").await;
         assert_eq!(app.n_reservations().await, 12);

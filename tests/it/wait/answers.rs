@@ -1,6 +1,7 @@
 //! The first one ends, and its duplicates have its answer.
 
 use futures_util::future::join_all;
+use oncely::failpoint::Action;
 
 use super::world::{charge, first, is_replay, second, seeing, send};
 use crate::harness::{App, Recipe, Reply, VARIANTS, charge_body, run};
@@ -22,6 +23,45 @@ fn a_duplicate_that_waits_gets_the_first_answer_byte_for_byte() {
             assert_eq!(second.header("preference-applied"), "wait=10", "{what}");
             assert_eq!((app.n_charges().await, app.n_records().await), (1, 1));
             assert_eq!(app.n_open_transactions().await, 0, "{what}");
+        }
+    });
+}
+
+/// The second one's look is held while the first one ends, so that only being told can end its wait.
+#[test]
+fn an_end_in_this_process_is_told_to_those_who_wait() {
+    run(async {
+        for (variant, recipe) in seeing() {
+            let app = App::made(recipe).await;
+            let (held, first) = first(&app).await;
+            let mut look = app.points.hold("store.wait.look");
+            let second = second(&app, "wait=10").await;
+            assert!(look.arrived().await);
+            held.release();
+            let first = first.reply().await;
+            is_replay(&second.reply().await, &first, &format!("{variant:?}"));
+            look.release();
+        }
+    });
+}
+
+#[test]
+fn a_failure_in_this_process_is_told_too() {
+    run(async {
+        for (variant, recipe) in seeing() {
+            let app = App::made(recipe).await;
+            let (held, first) = first(&app).await;
+            let mut look = app.points.hold("store.wait.look");
+            let second = second(&app, "wait=10").await;
+            assert!(look.arrived().await);
+            app.points
+                .arm("store.transactional.before_commit", Action::Error);
+            held.release();
+            assert_eq!(first.reply().await.status, 503, "{variant:?}");
+            let second = second.reply().await;
+            assert_eq!(second.idempotency_status(), "created", "{variant:?}");
+            assert_eq!(app.n_charges().await, 1, "{variant:?}");
+            look.release();
         }
     });
 }

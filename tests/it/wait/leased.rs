@@ -43,6 +43,7 @@ fn a_duplicate_of_a_payment_waits_for_the_processor_too() {
             let mut held = app.points.hold("store.leased.before_call");
             let first = pay(&app, "");
             assert!(held.arrived().await);
+            app.points.arm("store.wait.look", Action::Hang);
             let second = waiting(&app).await;
             let other = send(
                 &app.caller(),

@@ -1,7 +1,7 @@
 //! The first one runs elsewhere: another store on the same ledger, or a process of its own.
 
 use nix::sys::signal::Signal;
-use oncely::testkit::{Pair, key_prefix};
+use oncely::testkit::{Pair, Postgres, PostgresOptions, key_prefix};
 use sqlx::{Connection, PgConnection};
 
 use super::world::{charge, first, has_asked_again, is_replay, second, seeing};
@@ -34,8 +34,8 @@ fn an_end_in_another_process_is_found_by_asking() {
 
 /// A process whose first charge writes and then hangs, and another one on the same servers.
 async fn killed_while_another_waits(redis_url: &str) {
-    let pair = Pair::shared().await.unwrap();
-    let database = migrated(pair.postgres.url()).await;
+    let postgres = Postgres::start(PostgresOptions::default()).await.unwrap();
+    let database = migrated(postgres.url()).await;
     let prefix = key_prefix();
     let serve = |points: &str| {
         let variables = [
@@ -107,9 +107,12 @@ fn where_the_first_ones_process_is_killed_who_waits_elsewhere_executes_without_r
 #[test]
 fn a_process_that_is_told_to_stop_answers_those_who_wait_before_the_first_one_ends() {
     run(async {
+        let postgres = Postgres::start(PostgresOptions::default()).await.unwrap();
         let pair = Pair::shared().await.unwrap();
-        let database = migrated(pair.postgres.url()).await;
-        let mut serve = Process::serve(database.url(), pair.redis.url(), &[]);
+        let database = migrated(postgres.url()).await;
+        // Longer than the drain: a wait that nobody ends is cut off without an answer.
+        let patient = [("ONCELY_IDEMPOTENCY__MAX_WAIT", "4m")];
+        let mut serve = Process::serve(database.url(), pair.redis.url(), &patient);
         let (api, admin) = serve.serves().await;
         let caller = Caller::new(&api, "demo-token");
         let mut lock = PgConnection::connect(database.url()).await.unwrap();
@@ -126,7 +129,7 @@ fn a_process_that_is_told_to_stop_answers_those_who_wait_before_the_first_one_en
         {
             tokio::task::yield_now().await;
         }
-        let second = charge(&caller, "wait=10");
+        let second = charge(&caller, "wait=240");
         shows(&admin, "oncely_waiting_requests 1").await;
         serve.signal(Signal::SIGTERM);
         let reply = second.reply().await;
