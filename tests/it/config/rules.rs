@@ -75,6 +75,7 @@ const WRONG: &[(&str, &str, &str)] = &[
         "ledger.statement_timeout",
     ),
     ("idempotency.retention", "200years", "idempotency.retention"),
+    ("idempotency.max_wait", "301s", "idempotency.max_wait"),
 ];
 
 #[test]
