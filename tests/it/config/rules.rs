@@ -183,6 +183,8 @@ fn the_bounds_of_each_rule_are_allowed() {
 fn nothing_that_must_be_positive_is_zero() {
     let may_be_zero = [
         "hot.trust_window",
+        "idempotency.max_wait",
+        "idempotency.max_waiters",
         "hot.answer_limit_bytes",
         "idempotency.mismatch_status",
     ];

@@ -1,6 +1,8 @@
 //! A wait is bounded: in time, in number, by the settings, by its client, by the process.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::world::{charge, first, second, seeing};
 use crate::harness::{App, Recipe, Reply, run, until};
