@@ -90,6 +90,7 @@ impl Server {
         stop.await;
         tracing::info!("stopping: finishing what is in flight");
         stopping.cancel();
+        store.stop_waiting();
         let deadline = Instant::now() + drain_timeout;
         let abort = api.abort_handle();
         if timeout_at(deadline, api).await.is_err() {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use comfy_table::{Table, presets};
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::migrate::bring_up;
@@ -89,6 +90,7 @@ impl DevCommand {
             .context("`database_url` is not set")?;
         bring_up(&url).await?;
         let token = invent_token(&mut config)?;
+        stock_up(&url, &config).await?;
         let tasks = Tasks::default();
         let render = install_metrics(&tasks).context("install the metrics")?;
         config.ledger.allow_unsafe_durability |= self.allow_unsafe_durability;
@@ -170,6 +172,18 @@ fn invent_token(config: &mut Config) -> Result<Option<String>> {
         .auth
         .allow(Tenant::new("demo").context("name the tenant")?, &token);
     Ok(Some(token))
+}
+
+/// Something to reserve, for every tenant.
+async fn stock_up(url: &Secret, config: &Config) -> Result<()> {
+    let mut connection = PgConnection::connect(url.expose())
+        .await
+        .context("connect to the database")?;
+    for tenant in config.auth.tokens.keys() {
+        let stocked = payments::stock_up(&mut connection, tenant).await;
+        stocked.context("put something into stock")?;
+    }
+    connection.close().await.context("close the connection")
 }
 
 fn show(config: &Config, private: &Private, shown: &Shown) -> String {

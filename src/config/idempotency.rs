@@ -50,6 +50,18 @@ pub struct Idempotency {
     /// high: records are kept that nobody will ask for.
     #[serde(with = "duration")]
     pub client_retry_window: Duration,
+    /// How long a duplicate that asks for it (`Prefer: wait=10`) waits for the first one's answer
+    /// instead of a 409; 0 switches it off. Default: `10s`.
+    ///
+    /// Too low: clients come again and again for an answer that takes a while. Too high: connections
+    /// of clients stay open for operations that are stuck.
+    #[serde(with = "duration")]
+    pub max_wait: Duration,
+    /// How many such duplicates wait at once in one process. Default: `256`.
+    ///
+    /// Too low: under load the others get their 409 at once. Too high: each asks the ledger about once
+    /// a second while it waits for a first one on another machine.
+    pub max_waiters: usize,
 }
 
 impl Idempotency {

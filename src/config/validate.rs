@@ -26,6 +26,9 @@ const RETENTION_MOST: Duration = Duration::from_hours(100 * 365 * 24);
 /// A question to Redis that takes longer than this is slower than the ledger itself.
 const HOT_TIMEOUT_MOST: Duration = Duration::from_secs(1);
 
+/// No proxy or load balancer keeps a silent connection for longer than this.
+const WAIT_MOST: Duration = Duration::from_mins(5);
+
 /// A secret shorter than this can be guessed.
 const SECRET_BYTES_MIN: usize = 16;
 
@@ -154,6 +157,9 @@ impl Config {
         ] {
             rules.between(of, LEAST, RETENTION_MOST);
         }
+        // Zero is allowed: then nobody waits.
+        let wait = ("idempotency.max_wait", idempotency.max_wait);
+        rules.between(wait, Duration::ZERO, WAIT_MOST);
         // Zero is allowed: then every mark is only a hint.
         rules.between(("hot.trust_window", hot.trust_window), Duration::ZERO, MOST);
     }

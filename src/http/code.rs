@@ -21,6 +21,8 @@ pub enum Code {
     CardDeclined,
     /// 404: no such resource.
     NotFound,
+    /// 404: the stock has no item of this name.
+    UnknownSku,
     /// 405: the resource has no such method.
     MethodNotAllowed,
     /// 408: the body did not arrive whole, or not in time.
@@ -31,6 +33,8 @@ pub enum Code {
     OperationUnknown,
     /// 409: done, but its answer can't be given.
     ResponseNotReplayable,
+    /// 409: there is less in stock than was asked for.
+    OutOfStock,
     /// 412: the resource is not what `If-Match` or `If-None-Match` asks for.
     PreconditionFailed,
     /// 413: the body is too large.
@@ -73,18 +77,20 @@ const IN_FLIGHT_WAIT: Duration = Duration::from_secs(1);
 
 impl Code {
     /// Every code, in the order of its status.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::KeyMissing,
         Self::KeyInvalid,
         Self::BodyInvalid,
         Self::Unauthorized,
         Self::CardDeclined,
         Self::NotFound,
+        Self::UnknownSku,
         Self::MethodNotAllowed,
         Self::BodyIncomplete,
         Self::InFlight,
         Self::OperationUnknown,
         Self::ResponseNotReplayable,
+        Self::OutOfStock,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
         Self::KeyReused,
@@ -106,11 +112,13 @@ impl Code {
             Self::Unauthorized => "unauthorized",
             Self::CardDeclined => "card-declined",
             Self::NotFound => "not-found",
+            Self::UnknownSku => "unknown-sku",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::BodyIncomplete => "body-incomplete",
             Self::InFlight => "in-flight",
             Self::OperationUnknown => "operation-unknown",
             Self::ResponseNotReplayable => "response-not-replayable",
+            Self::OutOfStock => "out-of-stock",
             Self::PreconditionFailed => "precondition-failed",
             Self::BodyTooLarge => "body-too-large",
             Self::KeyReused => "key-reused",
@@ -130,12 +138,13 @@ impl Code {
             Self::KeyMissing | Self::KeyInvalid | Self::BodyInvalid => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::CardDeclined => StatusCode::PAYMENT_REQUIRED,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::UnknownSku => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyIncomplete => StatusCode::REQUEST_TIMEOUT,
-            Self::InFlight | Self::OperationUnknown | Self::ResponseNotReplayable => {
-                StatusCode::CONFLICT
-            }
+            Self::InFlight
+            | Self::OperationUnknown
+            | Self::ResponseNotReplayable
+            | Self::OutOfStock => StatusCode::CONFLICT,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::KeyReused | Self::TaxRefused => StatusCode::UNPROCESSABLE_ENTITY,
@@ -156,6 +165,7 @@ impl Code {
             Self::Unauthorized => "A valid bearer token is required",
             Self::CardDeclined => "The card was declined",
             Self::NotFound => "There is no such resource",
+            Self::UnknownSku => "The stock has no such item",
             Self::MethodNotAllowed => "The resource does not have this method",
             Self::BodyIncomplete => "The body did not arrive",
             Self::InFlight => "A request with this key is being worked on",
@@ -165,6 +175,7 @@ impl Code {
             Self::ResponseNotReplayable => {
                 "The operation is done, but its answer can't be repeated"
             }
+            Self::OutOfStock => "There is not enough in stock",
             Self::PreconditionFailed => "The resource is not what the request expects",
             Self::BodyTooLarge => "The body is too large",
             Self::KeyReused => "The key was used for another request",
@@ -181,7 +192,7 @@ impl Code {
     pub(super) const fn advice(self) -> Advice {
         match self {
             // Answered for good: the same key repeats it, a new key is a new attempt.
-            Self::CardDeclined | Self::TaxRefused => Advice {
+            Self::CardDeclined | Self::UnknownSku | Self::OutOfStock | Self::TaxRefused => Advice {
                 retryable: false,
                 retry_same_key: false,
                 safe_new_key: true,
@@ -245,9 +256,11 @@ impl Code {
             | Self::Unauthorized
             | Self::CardDeclined
             | Self::NotFound
+            | Self::UnknownSku
             | Self::MethodNotAllowed
             | Self::OperationUnknown
             | Self::ResponseNotReplayable
+            | Self::OutOfStock
             | Self::PreconditionFailed
             | Self::BodyTooLarge
             | Self::KeyReused
@@ -275,6 +288,8 @@ impl Code {
             | Self::Internal
             | Self::NotConfigured
             | Self::TaxUnavailable
+            | Self::UnknownSku
+            | Self::OutOfStock
             | Self::StoreUnavailable => Status::Ignored,
         }
     }

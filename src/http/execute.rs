@@ -13,7 +13,7 @@ use super::routes::Layer;
 use super::tx::{Keeping, Slot};
 use crate::domain::{self, Carried, Claim, Decision, Operation, Stored, is_storable};
 use crate::ledger;
-use crate::store::{Error, Finished, Keep, Leased, Outcome};
+use crate::store::{Error, Finished, Keep, Leased, Outcome, Patience};
 use crate::telemetry::metrics::{self, Label};
 
 /// What became of the request; an answer of the handler is whole, its body read to the end.
@@ -25,7 +25,7 @@ pub(super) type Answered = Result<Outcome<Response>, Error>;
 pub(super) async fn execute<H, T, S>(
     layer: &Arc<Layer>,
     operation: &Operation,
-    claim: Option<Claim>,
+    (claim, patience): (Option<Claim>, &mut Patience),
     (handler, state): (H, S),
     mut request: Request,
 ) -> Answered
@@ -45,7 +45,8 @@ where
         let observe = move |ended: &Answered| {
             note(&operation, label_of(ended), ended.as_ref().err());
         };
-        return layer.store.transactional(claim, work, observe).await;
+        let ended = layer.store.transactional(claim, patience, work, observe);
+        return ended.await;
     }
     let observe = move |ended: &Result<Response, Error>| {
         let label = ended
@@ -88,14 +89,17 @@ fn note(operation: &Operation, label: Label, error: Option<&Error>) {
 pub(super) async fn execute_leased(
     layer: &Arc<Layer>,
     operation: &Operation,
-    claim: Claim,
-    (leased, carried): (Leased, Carried),
+    (claim, patience): (Claim, &mut Patience),
+    operation_and_request: (Leased, Carried),
 ) -> Result<Outcome<domain::Response>, Error> {
     let operation = operation.clone();
     let observe = move |ended: &Result<Outcome<domain::Response>, Error>| {
         note(&operation, label_of(ended), ended.as_ref().err());
     };
-    layer.store.leased(claim, leased, carried, observe).await
+    let ended = layer
+        .store
+        .leased(claim, patience, operation_and_request, observe);
+    ended.await
 }
 
 fn label_of<T>(ended: &Result<Outcome<T>, Error>) -> Label {

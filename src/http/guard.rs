@@ -21,11 +21,12 @@ use super::code::Code;
 use super::execute::{execute, execute_leased};
 use super::headers::{IDEMPOTENCY_KEY, ONCELY_ATTEMPT};
 use super::policy::{Kind, Policy};
+use super::prefer;
 use super::problem::Problem;
 use super::routes::Layer;
 use super::tx::trace_of;
 use crate::domain::{Carried, Claim, Key, KeyError, Operation, Subject, Tenant};
-use crate::store::Leased;
+use crate::store::{Leased, Patience};
 use crate::telemetry::metrics;
 
 /// Guards one route.
@@ -62,13 +63,17 @@ impl Guard {
             Ok(checked) => checked,
             Err(problem) => return problem.into_response(),
         };
-        let request = Request::from_parts(parts, Body::from(body));
         let is_keyed = claim.is_some();
+        let mut patience = self.patience(&parts, is_keyed);
+        let request = Request::from_parts(parts, Body::from(body));
+        let deadline = deadline + patience.limit();
+        let claim = (claim, &mut patience);
         let running = execute(&self.layer, &operation, claim, (handler, state), request);
-        match timeout_at(deadline, running).await {
+        let response = match timeout_at(deadline, running).await {
             Ok(answered) => answer::of(&self.layer.options, is_keyed, answered),
             Err(_elapsed) => answer::not_in_time(is_keyed),
-        }
+        };
+        prefer::applied(response, &patience)
     }
 
     /// Answers a request for a leased operation: refuses it, repeats an answer, runs the operation, or
@@ -104,11 +109,21 @@ impl Guard {
             Ok(read) => read,
             Err(problem) => return problem.into_response(),
         };
+        let mut patience = self.patience(&parts, true);
+        let deadline = deadline + patience.limit();
+        let claim = (claim, &mut patience);
         let running = execute_leased(&self.layer, &operation, claim, (leased, carried));
-        match timeout_at(deadline, running).await {
+        let response = match timeout_at(deadline, running).await {
             Ok(answered) => answer::of_leased(&self.layer.options, answered),
             Err(_elapsed) => answer::not_in_time(true),
-        }
+        };
+        prefer::applied(response, &patience)
+    }
+
+    /// How long this request waits, should somebody else be at it.
+    fn patience(&self, parts: &Parts, is_keyed: bool) -> Patience {
+        let asked = is_keyed.then(|| prefer::wait(&parts.headers)).flatten();
+        self.layer.options.waiting.patience(asked)
     }
 
     /// Counts the request and checks it, within its time.

@@ -10,7 +10,8 @@
 //! # Order of checks
 //!
 //! authenticate (401) → key (400) → size (413) → body (400) → fingerprint → mismatch (422) →
-//! in flight (409) → replay → execute. Authorisation runs before a replay, every time.
+//! in flight (409, or a wait where `Prefer: wait=n` asks for one) → replay → execute. Authorisation
+//! runs before a replay, every time.
 //!
 //! # What this does not promise
 //!
@@ -27,6 +28,7 @@ mod guard;
 mod headers;
 mod health;
 mod policy;
+mod prefer;
 mod problem;
 mod routes;
 mod tx;
@@ -41,6 +43,7 @@ pub use headers::{
 };
 pub use health::{Render, admin};
 pub use policy::Policy;
+pub use prefer::{PREFER, PREFERENCE_APPLIED};
 pub use problem::Problem;
 pub use routes::{Options, Routes, not_found};
 pub use tx::{Keeping, Tx, trace_of};

@@ -24,7 +24,7 @@ use super::policy::{Kind, Policy};
 use super::problem::Problem;
 use crate::config;
 use crate::domain::{Fingerprinter, HeaderAllowList, HeaderRefused, Operation, Tenant};
-use crate::store::{Error, Leased, LeasedOperation, Store};
+use crate::store::{Error, Leased, LeasedOperation, Store, WaitingRoom};
 use crate::telemetry::metrics;
 
 /// The layer's settings, ready to use.
@@ -36,6 +36,7 @@ pub struct Options {
     pub(super) mismatch_status: StatusCode,
     pub(super) replay_headers: HeaderAllowList,
     pub(super) fingerprinter: Arc<Fingerprinter>,
+    pub(super) waiting: WaitingRoom,
 }
 
 /// What every guarded route of one router shares.
@@ -94,6 +95,7 @@ impl Options {
                 .unwrap_or(StatusCode::UNPROCESSABLE_ENTITY),
             replay_headers: HeaderAllowList::with(idempotency.replay_header_names())?,
             fingerprinter: Arc::new(idempotency.fingerprinter()),
+            waiting: WaitingRoom::new(idempotency),
         })
     }
 }

@@ -14,7 +14,9 @@ pub async fn migrate(connection: &mut PgConnection) -> Result<(), MigrateError> 
 
 /// Whether the tables are there.
 pub async fn is_migrated(connection: &mut PgConnection) -> sqlx::Result<bool> {
-    sqlx::query_scalar("SELECT to_regclass('public.charges') IS NOT NULL AND to_regclass('public.payments') IS NOT NULL AND to_regclass('public.invoices') IS NOT NULL")
-        .fetch_one(connection)
-        .await
+    let all = "SELECT to_regclass('public.charges') IS NOT NULL AND \
+               to_regclass('public.payments') IS NOT NULL AND \
+               to_regclass('public.invoices') IS NOT NULL AND \
+               to_regclass('public.carts') IS NOT NULL";
+    sqlx::query_scalar(all).fetch_one(connection).await
 }

@@ -4,6 +4,7 @@
 //! and writes through it; the layer does the rest. A payment, whose charge a processor makes, and an
 //! invoice, whose tax another service computes, are phases instead of a handler.
 
+mod carts;
 mod charges;
 mod consumers;
 mod inventory;
@@ -18,6 +19,7 @@ mod outside;
 #[expect(clippy::module_inception, reason = "the payment path has payments")]
 mod payments;
 mod receipts;
+mod reservations;
 mod succeeded;
 
 #[cfg(feature = "cli")]
@@ -29,6 +31,7 @@ use crate::http::{Options, Policy, Routes, Tokens, not_found};
 use crate::ledger::Ledger;
 use crate::store::Store;
 
+pub use carts::{Cart, CartLine};
 pub use charges::{CHARGE_SUCCEEDED, Charge, ChargeRequest, ChargeSucceeded, DECLINED_SOURCES};
 pub use consumers::consumers;
 pub use inventory::Inventory;
@@ -43,6 +46,9 @@ pub use outside::ClientError;
 #[cfg(feature = "cli")]
 pub use payments::{PAYMENT_SUCCEEDED, Payment, PaymentRequest, PaymentSucceeded};
 pub use receipts::Receipts;
+#[cfg(feature = "cli")]
+pub use reservations::stock_up;
+pub use reservations::{Reservation, ReserveRequest};
 
 /// The API's router: every mutating route with its policy. Fails where the settings name a processor
 /// or a tax service that can't be called.
@@ -53,7 +59,7 @@ pub fn routes(
     tokens: Tokens,
     (processor, tax): (&crate::config::Processor, &crate::config::Tax),
 ) -> Result<Router, ClientError> {
-    let routes = charges(store, options);
+    let routes = in_postgres(store, options);
     let routes = match payments::operation(processor)? {
         Some(operation) => routes.post_leased::<PaymentRequest>("/payments", operation),
         None => routes.post(
@@ -96,10 +102,11 @@ fn invoices(
 /// The API's router: every mutating route with its policy.
 #[cfg(not(feature = "cli"))]
 pub fn routes(store: &Store, options: Options, tokens: Tokens) -> Router {
-    finished(store, charges(store, options), tokens)
+    finished(store, in_postgres(store, options), tokens)
 }
 
-fn charges(store: &Store, options: Options) -> Routes<Ledger> {
+/// The routes whose effects lie in Postgres alone.
+fn in_postgres(store: &Store, options: Options) -> Routes<Ledger> {
     Routes::new(store.clone(), options)
         .post(
             "/charge",
@@ -107,6 +114,14 @@ fn charges(store: &Store, options: Options) -> Routes<Ledger> {
             charges::create,
         )
         .get("/charge/{id}", charges::show)
+        .post(
+            "/reserve",
+            Policy::required().body::<ReserveRequest>(),
+            reservations::create,
+        )
+        .put("/carts/{id}", Policy::natural(), carts::put)
+        .delete("/carts/{id}", Policy::natural(), carts::delete)
+        .get("/carts/{id}", carts::show)
 }
 
 fn finished(store: &Store, routes: Routes<Ledger>, tokens: Tokens) -> Router {

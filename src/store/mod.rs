@@ -32,6 +32,10 @@
 //! The whole of it runs in a task of its own, because a web server drops a handler's future when
 //! the client hangs up. Whatever the caller does, the work ends as if it had stayed.
 //!
+//! A duplicate that is ready to wait sleeps in its caller's future between two attempts, with a place
+//! in a bounded room and nothing else: no connection, no lock, no latch. An end in this process is
+//! told to it; for one elsewhere it asks again, ever less often.
+//!
 //! # Failure
 //!
 //! - Redis gone, slow, full, read-only or lying: as if it were not there (`degraded`).
@@ -48,18 +52,22 @@
 
 mod connect;
 mod detached;
+mod ends;
 mod epoch;
 mod error;
 mod hint;
 mod leased;
 mod open;
+mod patience;
 mod prune;
 mod settle;
 mod transactional;
 mod unkeyed;
+mod wait;
 
 pub use connect::ConnectError;
 pub use error::Error;
 pub use leased::{Called, Context, Leased, LeasedOperation, Phase, PhaseError, Written};
 pub use open::{Health, Store};
+pub use patience::{Patience, WaitingRoom};
 pub use transactional::{Finished, Keep, Outcome};

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::config;
 use crate::failpoint::FailPoints;
 use crate::hot::{self, Hot};
 use crate::ledger::Ledger;
 use crate::shutdown::Tasks;
 
+use super::ends::Ends;
 use super::epoch::EpochWatch;
 use super::leased::{Registry, start_rescuer};
 use super::prune;
@@ -34,6 +37,10 @@ pub(super) struct Inner {
     /// connection must not cost the others their leases.
     pub(super) background: Ledger,
     pub(super) registry: Registry,
+    /// Who waits here for which operation's end.
+    pub(super) ends: Ends,
+    /// Cancelled when nobody is to wait any more.
+    pub(super) closing: CancellationToken,
 }
 
 /// How the two tiers are.
@@ -61,6 +68,7 @@ impl Store {
         epoch.start(ledger.clone(), ledger_settings.epoch_interval, &tasks);
         prune::start(ledger.clone(), &ledger_settings, &tasks);
         let background = ledger.apart(BACKGROUND_CONNECTIONS);
+        let closing = tasks.stopping().child_token();
         let inner = Arc::new(Inner {
             hot,
             ledger,
@@ -71,6 +79,8 @@ impl Store {
             points,
             background,
             registry: Registry::default(),
+            ends: Ends::default(),
+            closing,
         });
         start_rescuer(&inner);
         Self { inner }

@@ -84,11 +84,11 @@ impl Known {
 }
 
 impl Inner {
-    /// The ledger's part, in one transaction.
+    /// The ledger's part, in one transaction. It takes `work` only where the key is ours.
     pub(super) async fn settle<T, W, F>(
         &self,
         attempt: &Attempt,
-        work: W,
+        work: &mut Option<W>,
     ) -> Result<Settled<T>, Error>
     where
         T: Send,
@@ -104,6 +104,9 @@ impl Inner {
             // make mismatches of our own duplicates.
             drop(self.hot.release(&attempt.claim.identity, foreign).await);
         }
+        let work = work
+            .take()
+            .expect("invariant: an attempt begins with its work");
         let worked = timeout_at(attempt.deadline, catch_panic(async { work(tx).await })).await;
         let finished = worked
             .map_err(|_elapsed| Error::TimedOut)?

@@ -9,7 +9,9 @@ use uuid::Uuid;
 use super::error::Error;
 use super::hint::{Hint, Knowledge, judge};
 use super::open::{Inner, Store};
-use super::settle::{Attempt, Settled};
+use super::patience::Patience;
+use super::settle::{Attempt, Known, Settled};
+use super::wait::{Round, Sign, is_early};
 use crate::clock;
 use crate::domain::{Claim, Decision, Epoch, Record, State, Stored};
 use crate::hot::{self, Envelope, Latch};
@@ -65,33 +67,84 @@ impl Store {
     /// once, and its effects are committed together with its answer or not at all. `observe` is
     /// shown the end, also where the caller is gone by then.
     ///
+    /// Where somebody else works on the key, `patience` says how long to wait for the end of that.
+    ///
     /// # Cancellation
     ///
-    /// Dropping the returned future stops nothing: the work ends in a task of its own, bounded by
-    /// `ledger.operation_timeout`, and its answer is there for the retry.
-    pub async fn transactional<T, W, F>(
+    /// Dropping the returned future stops no work: that ends in a task of its own, bounded by
+    /// `ledger.operation_timeout`, and its answer is there for the retry. It does end a wait, of which
+    /// `observe` is shown nothing.
+    pub async fn transactional<T, W, F, O>(
         &self,
         claim: Claim,
+        patience: &mut Patience,
         work: W,
-        observe: impl FnOnce(&Result<Outcome<T>, Error>) + Send + 'static,
+        observe: O,
     ) -> Result<Outcome<T>, Error>
     where
         T: Send + 'static,
         W: FnOnce(Tx) -> F + Send + 'static,
         F: Future<Output = Finished<T>> + Send,
+        O: FnOnce(&Result<Outcome<T>, Error>) + Send + 'static,
     {
-        let inner = Arc::clone(&self.inner);
-        self.detached(async move {
-            let ended = inner.run(claim, work).await;
+        let ended = self.rounds(claim, patience, work, observe).await;
+        patience.leave(!is_early(&ended, true));
+        ended
+    }
+
+    async fn rounds<T, W, F, O>(
+        &self,
+        claim: Claim,
+        patience: &mut Patience,
+        mut work: W,
+        mut observe: O,
+    ) -> Result<Outcome<T>, Error>
+    where
+        T: Send + 'static,
+        W: FnOnce(Tx) -> F + Send + 'static,
+        F: Future<Output = Finished<T>> + Send,
+        O: FnOnce(&Result<Outcome<T>, Error>) + Send + 'static,
+    {
+        loop {
+            let (inner, asked) = (Arc::clone(&self.inner), claim.clone());
+            let (is_willing, has_waited) = (patience.is_willing(), patience.has_waited());
+            let round = self.detached(async move {
+                let mut work = Some(work);
+                let ended = inner.run(asked, &mut work).await;
+                Ok(match work {
+                    Some(work) if is_willing && is_early(&ended, has_waited) => {
+                        Round::Early(ended, (work, observe))
+                    }
+                    Some(_) | None => {
+                        observe(&ended);
+                        Round::Ended(ended)
+                    }
+                })
+            });
+            let early = match round.await? {
+                Round::Ended(ended) => return ended,
+                Round::Early(ended, left) => {
+                    (work, observe) = left;
+                    ended
+                }
+            };
+            let ended = match self.inner.wait(patience, &claim.identity).await {
+                Sign::AskAgain => continue,
+                Sign::Known(record) => {
+                    let record = Arc::unwrap_or_clone(record);
+                    Ok(Outcome::Decided(Known::of(&claim, record).decision))
+                }
+                Sign::GiveUp => early,
+            };
             observe(&ended);
-            ended
-        })
-        .await
+            return ended;
+        }
     }
 }
 
 impl Inner {
-    async fn run<T, W, F>(&self, claim: Claim, work: W) -> Result<Outcome<T>, Error>
+    /// One attempt. It takes `work` only where it runs it.
+    async fn run<T, W, F>(&self, claim: Claim, work: &mut Option<W>) -> Result<Outcome<T>, Error>
     where
         T: Send,
         W: FnOnce(Tx) -> F + Send,
@@ -130,6 +183,8 @@ impl Inner {
                     .await,
             );
         }
+        let has_run = work.is_none();
+        self.tell_of_end(&attempt, record.map(|it| &**it), has_run);
         settled.map(|it| match it {
             Settled::Committed(value, _) => Outcome::Executed(value),
             Settled::NotKept(value) => Outcome::NotKept(value),
@@ -192,6 +247,15 @@ impl Inner {
             self.epoch.last_known()
         } else {
             None
+        }
+    }
+
+    /// Tells those in this process who wait for it. A record that says how the operation ended saves
+    /// them the question; an attempt that ran and left none lets one of them try.
+    pub(super) fn tell_of_end(&self, attempt: &Attempt, record: Option<&Record>, has_run: bool) {
+        let done = record.filter(|it| matches!(it.state, State::Completed { .. }));
+        if done.is_some() || has_run {
+            self.ends.tell(attempt.claim.identity.id(), done);
         }
     }
 

@@ -18,6 +18,10 @@ const HOT_UP: &str = "oncely_hot_up";
 const LEDGER_UP: &str = "oncely_ledger_up";
 /// Connections to the ledger by state.
 const CONNECTIONS: &str = "oncely_ledger_connections";
+/// Duplicates that wait for the first one's answer.
+const WAITING: &str = "oncely_waiting_requests";
+/// How waits ended.
+const WAITS: &str = "oncely_waits_total";
 
 /// The codes of [`REFUSED`].
 const REFUSALS: [&str; 6] = [
@@ -28,6 +32,32 @@ const REFUSALS: [&str; 6] = [
     "body-too-large",
     "internal",
 ];
+
+/// How the wait of a duplicate ended: the label `end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WaitEnd {
+    /// It got an answer, or became the first one.
+    Answered,
+    /// The other one was still at it.
+    TurnedAway,
+    /// As many waited as may, so it did not.
+    NoPlace,
+    /// Its client went away.
+    Gone,
+}
+
+impl WaitEnd {
+    const ALL: [Self; 4] = [Self::Answered, Self::TurnedAway, Self::NoPlace, Self::Gone];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::TurnedAway => "turned_away",
+            Self::NoPlace => "no_place",
+            Self::Gone => "gone",
+        }
+    }
+}
 
 /// What became of a request: the label `outcome`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,8 +155,18 @@ pub fn describe() {
         Unit::Count,
         "Connections to the ledger by state"
     );
+    describe_gauge!(
+        WAITING,
+        Unit::Count,
+        "Duplicates that wait for the first one's answer"
+    );
+    describe_counter!(WAITS, Unit::Count, "Waits of duplicates, by how they ended");
     set_tiers(false, false);
     set_connections(0, 0);
+    gauge!(WAITING).set(0.0);
+    for end in WaitEnd::ALL {
+        counter!(WAITS, "end" => end.as_str()).increment(0);
+    }
     messages::describe();
     #[cfg(feature = "client")]
     super::client::describe();
@@ -155,6 +195,15 @@ pub(crate) fn count_attempt(operation: &Operation, number: u32) {
 
 pub(crate) fn count_refused(operation: &Operation, code: &'static str) {
     refused(operation, code).increment(1);
+}
+
+/// One more waits, or one less.
+pub(crate) fn add_waiting(n_more: i8) {
+    gauge!(WAITING).increment(f64::from(n_more));
+}
+
+pub(crate) fn count_wait(end: WaitEnd) {
+    counter!(WAITS, "end" => end.as_str()).increment(1);
 }
 
 /// Sets the gauges of the two tiers.

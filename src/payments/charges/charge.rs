@@ -53,15 +53,19 @@ impl Validate for ChargeRequest {
     fn validate(&self) -> Result<(), String> {
         check_amount_and_currency(self.amount, &self.currency)?;
         check_source(&self.source)?;
-        require(
-            self.sku.as_deref().is_none_or(is_text),
-            "`sku` must be 1 to 255 printable characters.",
-        )?;
-        require(
-            self.quantity.is_none_or(|it| 0 < it),
-            "`quantity` must be 1 or more.",
-        )
+        self.sku.as_deref().map_or(Ok(()), check_sku)?;
+        self.quantity.map_or(Ok(()), check_quantity)
     }
+}
+
+/// The rules of an item's name.
+pub(in crate::payments) fn check_sku(sku: &str) -> Result<(), String> {
+    require(is_text(sku), "`sku` must be 1 to 255 printable characters.")
+}
+
+/// The rules of how many.
+pub(in crate::payments) fn check_quantity(quantity: i64) -> Result<(), String> {
+    require(0 < quantity, "`quantity` must be 1 or more.")
 }
 
 /// The rules of an amount and its currency.

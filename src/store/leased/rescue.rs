@@ -77,7 +77,9 @@ impl Inner {
         };
         let (id, attempt) = (held.lease.reference(), held.lease.attempt);
         let tenant = overdue.tenant.as_str();
-        match self.drive(held, &leased, deadline).await {
+        let end = self.drive(held, &leased, deadline).await;
+        self.ends.tell(overdue.id, None);
+        match end {
             End::Completed(answer, _) => {
                 let status = answer.status.as_u16();
                 tracing::info!(tenant, id, attempt, status, "an operation was rescued");

@@ -9,8 +9,10 @@ use crate::ledger::{self, LeaseAcquired};
 use crate::store::error::Error;
 use crate::store::hint::Hint;
 use crate::store::open::{Inner, Store};
+use crate::store::patience::Patience;
 use crate::store::settle::{Attempt, Known, Settled};
 use crate::store::transactional::{Latching, Outcome};
+use crate::store::wait::{Round, Sign, is_early};
 
 impl Store {
     /// Tells the rescuer how to bring operations of this name to their ends.
@@ -22,24 +24,70 @@ impl Store {
     /// abandoned got to. `carried` is the request, as the phases find it. `observe` is shown the end, also
     /// where the caller is gone by then.
     ///
+    /// Where somebody else works on the key, `patience` says how long to wait for the end of that.
+    ///
     /// # Cancellation
     ///
-    /// Dropping the returned future stops nothing: the work ends in a task of its own, bounded by
-    /// `ledger.operation_timeout`, and its answer is there for the retry.
-    pub async fn leased(
+    /// As [`Store::transactional`]: it ends a wait, and stops no work.
+    pub async fn leased<O>(
         &self,
         claim: Claim,
-        leased: Leased,
-        carried: Carried,
-        observe: impl FnOnce(&Result<Outcome<Response>, Error>) + Send + 'static,
-    ) -> Result<Outcome<Response>, Error> {
-        let inner = Arc::clone(&self.inner);
-        self.detached(async move {
-            let ended = Box::pin(inner.run_leased(claim, leased, carried)).await;
+        patience: &mut Patience,
+        (leased, carried): (Leased, Carried),
+        observe: O,
+    ) -> Result<Outcome<Response>, Error>
+    where
+        O: FnOnce(&Result<Outcome<Response>, Error>) + Send + 'static,
+    {
+        let operation = (&leased, &carried);
+        let ended = self
+            .leased_rounds(claim, patience, operation, observe)
+            .await;
+        patience.leave(!is_early(&ended, true));
+        ended
+    }
+
+    async fn leased_rounds<O>(
+        &self,
+        claim: Claim,
+        patience: &mut Patience,
+        (leased, carried): (&Leased, &Carried),
+        mut observe: O,
+    ) -> Result<Outcome<Response>, Error>
+    where
+        O: FnOnce(&Result<Outcome<Response>, Error>) + Send + 'static,
+    {
+        loop {
+            let (inner, asked) = (Arc::clone(&self.inner), claim.clone());
+            let (leased, carried) = (leased.clone(), carried.clone());
+            let (is_willing, has_waited) = (patience.is_willing(), patience.has_waited());
+            let round = self.detached(async move {
+                let ended = Box::pin(inner.run_leased(asked, leased, carried)).await;
+                Ok(if is_willing && is_early(&ended, has_waited) {
+                    Round::Early(ended, observe)
+                } else {
+                    observe(&ended);
+                    Round::Ended(ended)
+                })
+            });
+            let early = match round.await? {
+                Round::Ended(ended) => return ended,
+                Round::Early(ended, left) => {
+                    observe = left;
+                    ended
+                }
+            };
+            let ended = match self.inner.wait(patience, &claim.identity).await {
+                Sign::AskAgain => continue,
+                Sign::Known(record) => {
+                    let record = Arc::unwrap_or_clone(record);
+                    Ok(Outcome::Decided(Known::of(&claim, record).decision))
+                }
+                Sign::GiveUp => early,
+            };
             observe(&ended);
-            ended
-        })
-        .await
+            return ended;
+        }
     }
 }
 
@@ -56,7 +104,13 @@ impl Inner {
             Latching::Hint(Hint::Decided(decision)) => return Ok(Outcome::Decided(decision)),
             Latching::Hint(Hint::AskLedger { foreign }) => attempt.foreign = foreign,
         }
-        let settled = self.settle_leased(&attempt, &leased, carried).await;
+        let mut has_run = false;
+        let mut settled = self
+            .settle_leased(&attempt, &leased, carried, &mut has_run)
+            .await;
+        if let Ok(Settled::Committed(_, record)) = &mut settled {
+            record.fingerprint = Some(attempt.claim.fingerprint);
+        }
         let record = match &settled {
             Ok(Settled::Committed(_, record)) => Some(record),
             Ok(Settled::Known(known)) => known.record.as_ref(),
@@ -71,6 +125,7 @@ impl Inner {
             let (identity, latch) = (&attempt.claim.identity, &attempt.latch);
             drop(self.hot.release(identity, latch).await);
         }
+        self.tell_of_end(&attempt, record.map(|it| &**it), has_run);
         settled.map(|it| match it {
             Settled::Committed(answer, _) => Outcome::Executed(answer),
             Settled::NotKept(answer) => Outcome::NotKept(answer),
@@ -78,14 +133,19 @@ impl Inner {
         })
     }
 
+    /// Sets `has_run` once the lease is ours.
     async fn settle_leased(
         &self,
         attempt: &Attempt,
         leased: &Leased,
         carried: Carried,
+        has_run: &mut bool,
     ) -> Result<Settled<Response>, Error> {
         let held = match self.acquire_lease(attempt, leased, carried).await? {
-            LeaseAcquired::Held(held) => *held,
+            LeaseAcquired::Held(held) => {
+                *has_run = true;
+                *held
+            }
             LeaseAcquired::Found(record) => {
                 return Ok(Settled::Known(Known::of(&attempt.claim, *record)));
             }

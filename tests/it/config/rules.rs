@@ -77,6 +77,7 @@ const WRONG: &[(&str, &str, &str)] = &[
         "ledger.statement_timeout",
     ),
     ("idempotency.retention", "200years", "idempotency.retention"),
+    ("idempotency.max_wait", "301s", "idempotency.max_wait"),
 ];
 
 #[test]
@@ -198,6 +199,8 @@ fn the_bounds_of_each_rule_are_allowed() {
 fn nothing_that_must_be_positive_is_zero() {
     let may_be_zero = [
         "hot.trust_window",
+        "idempotency.max_wait",
+        "idempotency.max_waiters",
         "hot.answer_limit_bytes",
         "idempotency.mismatch_status",
     ];

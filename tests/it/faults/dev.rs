@@ -105,6 +105,11 @@ fn the_printed_lines_work_when_pasted_and_survive_the_printed_kill() {
         let (head, body) = paste(&other);
         assert!(head.starts_with("http/1.1 422"), "{head}");
         assert!(body.contains("key-reused"), "{body}");
+        let (request, _) = new.split_once(" -d ").unwrap();
+        let request = request.replace("/charge", "/reserve");
+        let order = r#"{"sku": "sku-1", "quantity": 1}"#;
+        let (head, body) = paste(&format!("{request} -d '{order}'"));
+        assert!(head.starts_with("http/1.1 201"), "{head}: {body}");
 
         paste(&printed.kill);
         let (head, after) = paste(&new);
