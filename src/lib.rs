@@ -73,6 +73,8 @@ pub mod breaker;
 pub mod clock;
 pub mod failpoint;
 #[cfg(any(feature = "cli", feature = "testkit"))]
+pub mod sandbox;
+#[cfg(any(feature = "cli", feature = "testkit"))]
 pub mod servers;
 pub mod shutdown;
 

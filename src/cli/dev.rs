@@ -17,6 +17,7 @@ use crate::app::{Server, open_store, start_messages};
 use crate::config::{Config, Loaded, Origin, Secret};
 use crate::domain::Tenant;
 use crate::payments;
+use crate::sandbox::{Processor, TaxService};
 use crate::servers::{self, postgres, redis};
 use crate::shutdown::Tasks;
 use crate::telemetry::{install_logs, install_metrics};
@@ -25,6 +26,8 @@ use crate::telemetry::{install_logs, install_metrics};
 struct Private {
     postgres: Option<servers::Server>,
     redis: Option<servers::Server>,
+    processor: Option<Processor>,
+    tax: Option<TaxService>,
 }
 
 /// What the newcomer is shown.
@@ -108,6 +111,8 @@ impl DevCommand {
         let mut private = Private {
             postgres: None,
             redis: None,
+            processor: None,
+            tax: None,
         };
         let keep_directory = self.retain;
         if config.database_url.is_none() {
@@ -127,6 +132,16 @@ impl DevCommand {
             let server = start_private("Redis", move || options.start()).await?;
             config.redis_url = Some(Secret::new(server.url()));
             private.redis = Some(server);
+        }
+        if config.processor.url.is_none() {
+            let processor = Processor::start(config.processor.accepts_keys).await?;
+            config.processor.url = Some(Secret::new(processor.url()));
+            private.processor = Some(processor);
+        }
+        if config.tax.url.is_none() {
+            let tax = TaxService::start().await?;
+            config.tax.url = Some(Secret::new(tax.url()));
+            private.tax = Some(tax);
         }
         Ok(private)
     }
@@ -204,6 +219,23 @@ fn show(config: &Config, private: &Private, shown: &Shown) -> String {
         &process(&private.postgres),
     ]);
     table.add_row(["Redis", &url(&config.redis_url), &process(&private.redis)]);
+    let sandbox = |is_ours| {
+        if is_ours {
+            "a sandbox, in this process"
+        } else {
+            "yours"
+        }
+    };
+    table.add_row([
+        "card processor",
+        &url(&config.processor.url),
+        sandbox(private.processor.is_some()),
+    ]);
+    table.add_row([
+        "tax service",
+        &url(&config.tax.url),
+        sandbox(private.tax.is_some()),
+    ]);
     let tenants = config.auth.tokens.keys().map(Tenant::as_str);
     let tenants = format!("tenant {}", tenants.collect::<Vec<_>>().join(", "));
     let token = token

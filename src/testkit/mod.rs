@@ -54,14 +54,11 @@ mod docker;
 mod environment;
 mod pair;
 mod postgres;
-mod processor;
 mod proxy;
 mod ready;
 mod redis;
 mod run;
-mod sandbox;
 mod source;
-mod tax_service;
 
 pub use backend::Backend;
 pub use database::{Database, key_prefix};
@@ -69,11 +66,10 @@ pub use docker::{is_usable as docker_is_usable, is_usable_or_say_so as docker_or
 pub use environment::{BACKEND, DATABASE_URL, DOCKER, POSTGRES_IMAGE, REDIS_IMAGE, REDIS_URL};
 pub use pair::Pair;
 pub use postgres::Postgres;
-pub use processor::{Entry, Processor, Quirk, Seen};
 pub use proxy::{Direction, Fired, Proxy};
 pub use redis::Redis;
 pub use run::run;
-pub use tax_service::{Question as TaxQuestion, TaxQuirk, TaxService};
 
+pub use crate::sandbox::{Entry, Processor, Quirk, Seen, TaxQuestion, TaxQuirk, TaxService};
 pub use crate::servers::postgres::{Durability, Options as PostgresOptions};
 pub use crate::servers::redis::Options as RedisOptions;

@@ -18,6 +18,7 @@ const FLOORS: &[&[&str]] = &[
         "breaker",
         "shutdown",
         "failpoint",
+        "sandbox",
         "servers",
     ],
     &["config", "telemetry"],

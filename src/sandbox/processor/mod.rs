@@ -1,7 +1,7 @@
 //! A sandbox card processor over HTTP on loopback, with books of its own and bad days on command.
 //!
 //! ```no_run
-//! use oncely::testkit::{Processor, Quirk};
+//! use oncely::sandbox::{Processor, Quirk};
 //!
 //! # async fn example() -> anyhow::Result<()> {
 //! let processor = Processor::start(true).await?;
@@ -24,7 +24,7 @@ use anyhow::Result;
 use tokio::sync::watch;
 use tokio_util::sync::DropGuard;
 
-use super::sandbox;
+use super::counter;
 use books::Books;
 
 pub use books::{Entry, Seen};
@@ -80,7 +80,7 @@ impl Processor {
             n_seen: watch::Sender::new(0),
         });
         let serving = Arc::clone(&desk);
-        let (url, stop) = sandbox::open(move |stream| {
+        let (url, stop) = counter::open(move |stream| {
             let desk = Arc::clone(&serving);
             async move { serve::attend(stream, &desk).await }
         })

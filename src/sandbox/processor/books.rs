@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::testkit::sandbox::Answer;
+use crate::sandbox::counter::Answer;
 
 /// A charge that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]

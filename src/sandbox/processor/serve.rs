@@ -5,7 +5,7 @@ use tokio::time::sleep;
 
 use super::books::Order;
 use super::{Desk, Quirk, lock};
-use crate::testkit::sandbox::{Answer, Request, hold, read, write};
+use crate::sandbox::counter::{Answer, Request, hold, read, write};
 
 /// An error ends the connection, which is all that a caller would be told.
 pub(super) async fn attend(mut stream: TcpStream, desk: &Desk) {

@@ -2,7 +2,7 @@
 //! command.
 //!
 //! ```no_run
-//! use oncely::testkit::{TaxQuirk, TaxService};
+//! use oncely::sandbox::{TaxQuirk, TaxService};
 //!
 //! # async fn example() -> anyhow::Result<()> {
 //! let service = TaxService::start().await?;
@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::DropGuard;
 
-use super::sandbox::{self, Answer, hold, read, write};
+use super::counter::{self, Answer, hold, read, write};
 
 /// The countries that it knows, and their rates in millionths.
 const RATES: [(&str, i64); 4] = [
@@ -93,7 +93,7 @@ impl TaxService {
             n_asked: watch::Sender::new(0),
         });
         let serving = Arc::clone(&desk);
-        let (url, stop) = sandbox::open(move |stream| {
+        let (url, stop) = counter::open(move |stream| {
             let desk = Arc::clone(&serving);
             async move { attend(stream, &desk).await }
         })
