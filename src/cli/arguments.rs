@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::config::ConfigCommand;
 use super::dlq::DlqCommand;
+use super::doctor::DoctorCommand;
 use super::key::KeyCommand;
 use super::outbox::OutboxCommand;
 use crate::config::{self, Config, Flag, Loaded, Secret, Sources};
@@ -47,6 +48,8 @@ pub enum Command {
     Consume(ConsumeCommand),
     /// Bring the database to this binary's schema
     Migrate(MigrateCommand),
+    /// Look whether servers and settings keep the promise: exit 0 all good, 1 warnings, 2 errors
+    Doctor(DoctorCommand),
     /// Look after the ledger as a whole
     #[command(subcommand)]
     Ledger(LedgerCommand),

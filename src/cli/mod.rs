@@ -8,6 +8,7 @@ mod arguments;
 mod config;
 mod dev;
 mod dlq;
+mod doctor;
 mod healthcheck;
 mod key;
 mod ledger;
@@ -25,6 +26,7 @@ pub use arguments::{
 };
 pub use config::ConfigCommand;
 pub use dlq::{Bulk, DlqCommand, Which};
+pub use doctor::{DoctorCommand, RUNBOOK_ANCHORS};
 pub use key::KeyCommand;
 pub use outbox::{ListArguments, OutboxCommand};
 pub use run::run;

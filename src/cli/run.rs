@@ -20,6 +20,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Outbox(command) => command.run(&settings),
         Command::Dlq(command) => command.run(&settings),
         Command::Migrate(command) => command.run(&settings),
+        Command::Doctor(command) => command.run(&settings),
         Command::Ledger(command) => command.run(&settings),
         Command::Key(command) => command.run(&settings),
         Command::Healthcheck(command) => command.run(&settings),

@@ -40,6 +40,7 @@ mod lookup;
 mod migrate;
 mod prune;
 mod reader;
+mod survey;
 mod tx;
 
 pub use acquire::Acquired;
@@ -52,4 +53,5 @@ pub use leased::{
 };
 pub use migrate::{MigrationStatus, migrate, migration_status};
 pub use reader::Reader;
+pub use survey::Survey;
 pub use tx::Tx;
