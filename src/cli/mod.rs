@@ -10,6 +10,7 @@ mod dev;
 mod dlq;
 mod doctor;
 mod healthcheck;
+mod instant;
 mod key;
 mod ledger;
 mod migrate;

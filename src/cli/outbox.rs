@@ -96,8 +96,8 @@ async fn list(ledger: &Ledger, arguments: ListArguments) -> Result<()> {
         topic: arguments.topic,
         tenant: arguments.tenant,
         aggregate: arguments.aggregate,
-        id: None,
         is_pending: arguments.pending,
+        ..Filter::default()
     };
     let entries = inspect::list(ledger, &filter, arguments.limit).await?;
     say(&match arguments.output {

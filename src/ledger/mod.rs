@@ -35,6 +35,7 @@ mod complete;
 mod connection;
 mod epoch;
 mod error;
+mod history;
 mod leased;
 mod lookup;
 mod migrate;
@@ -48,6 +49,7 @@ pub use check::Refusal;
 pub use complete::{Completed, Completion};
 pub use connection::Ledger;
 pub use error::{Class, Error, Operation};
+pub use history::History;
 pub use leased::{
     Audit, Fenced, Filter, Finding, Held, Inspected, LeaseAcquired, Overdue, Release, Resolve,
 };
