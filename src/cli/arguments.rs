@@ -8,8 +8,11 @@ use clap::{Args, Parser, Subcommand};
 use super::config::ConfigCommand;
 use super::dlq::DlqCommand;
 use super::doctor::DoctorCommand;
+use super::effects::EffectsCommand;
 use super::key::KeyCommand;
+use super::openapi::OpenapiCommand;
 use super::outbox::OutboxCommand;
+use super::prune::PruneCommand;
 use crate::config::{self, Config, Flag, Loaded, Secret, Sources};
 
 /// Makes payment APIs effectively-once: a Redis hot path in front of a Postgres ledger.
@@ -62,8 +65,15 @@ pub enum Command {
     /// Look at dead letters, redrive or discard them
     #[command(subcommand)]
     Dlq(DlqCommand),
+    /// Look whether operations and their effects agree
+    #[command(subcommand)]
+    Effects(EffectsCommand),
+    /// Delete records past their retention now, batch by batch
+    Prune(PruneCommand),
     /// Ask a running process whether it is ready
     Healthcheck(HealthcheckCommand),
+    /// Print the OpenAPI 3.1 document of the API
+    Openapi(OpenapiCommand),
     /// Show or check the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

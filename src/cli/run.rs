@@ -23,6 +23,9 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Doctor(command) => command.run(&settings),
         Command::Ledger(command) => command.run(&settings),
         Command::Key(command) => command.run(&settings),
+        Command::Effects(command) => command.run(&settings),
+        Command::Prune(command) => command.run(&settings),
+        Command::Openapi(command) => command.run(),
         Command::Healthcheck(command) => command.run(&settings),
         Command::Config(command) => command.run(&settings),
     };

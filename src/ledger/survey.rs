@@ -23,7 +23,8 @@ SELECT (SELECT count(*) FROM (
         WHERE state = 'leased' AND lease_expires_at < now() - make_interval(secs => $2)
         LIMIT $1) AS counted) AS abandoned,
     (SELECT count(*) FROM (
-        SELECT FROM oncely.records WHERE expires_at < now() - make_interval(secs => $3)
+        SELECT FROM oncely.records
+        WHERE expires_at < now() - make_interval(secs => $3) AND state = 'completed'
         LIMIT $1) AS counted) AS expired,
     (SELECT extract(epoch FROM now() - min(expires_at))::float8
      FROM oncely.records WHERE expires_at < now()) AS expired_seconds,

@@ -9,6 +9,7 @@ mod consumers;
 mod inventory;
 mod journal;
 mod migrate;
+mod openapi;
 #[cfg(feature = "cli")]
 #[expect(clippy::module_inception, reason = "the payment path has payments")]
 mod payments;
@@ -26,6 +27,7 @@ pub use consumers::consumers;
 pub use inventory::Inventory;
 pub use journal::Journal;
 pub use migrate::{is_migrated, migrate};
+pub use openapi::document as openapi;
 #[cfg(feature = "cli")]
 pub use payments::{PAYMENT_SUCCEEDED, Payment, PaymentRequest, PaymentSucceeded, ProcessorError};
 pub use receipts::Receipts;
