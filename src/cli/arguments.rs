@@ -51,7 +51,11 @@ pub enum Command {
     Consume(ConsumeCommand),
     /// Bring the database to this binary's schema
     Migrate(MigrateCommand),
-    /// Look whether servers and settings keep the promise: exit 0 all good, 1 warnings, 2 errors
+    /// Look whether servers and settings keep the promise
+    ///
+    /// Each line is good (√), a warning (!) or an error (×), and the last two say the next step. Nothing
+    /// is changed, but for a race of two sessions on a key of the doctor's own, which is cleaned up. A
+    /// server that does not answer is a line. Exit codes: 0 all good, 1 warnings, 2 errors.
     Doctor(DoctorCommand),
     /// Look after the ledger as a whole
     #[command(subcommand)]

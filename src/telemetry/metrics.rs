@@ -128,6 +128,7 @@ pub fn describe() {
     set_tiers(false, false);
     set_connections(0, 0);
     messages::describe();
+    super::sweep::describe();
     #[cfg(feature = "client")]
     super::client::describe();
 }

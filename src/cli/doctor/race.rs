@@ -166,6 +166,15 @@ pub(super) fn judge(raced: &Result<Raced, Error>, dialect: Dialect) -> Check {
     check.see(anchor::LEDGER)
 }
 
+/// The race has not ended in time.
+pub(super) fn unfinished(patience: Duration) -> Check {
+    let shown = humantime::format_duration(patience);
+    let found =
+        format!("it was not done within {shown}: a commit waits, or the server is overloaded");
+    let hint = "see whether commits wait for a synchronous standby: `pg_stat_activity.wait_event`";
+    Check::error("race", found, hint).see(anchor::LEDGER)
+}
+
 const fn name_of(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Advisory => "advisory",
