@@ -58,9 +58,7 @@ pub(super) const KINDS: &[Kind] = &[
 /// tenant may share a microsecond, so they are counted. Declined cards leave a record and no charge.
 const CHARGE_WITHOUT_RECORD: &str = "
 SELECT c.tenant, string_agg(c.id, ' ' ORDER BY c.id), format('%s charges, %s records', count(*),
-    (SELECT count(*) FROM oncely.records AS r
-     WHERE r.tenant = c.tenant AND r.operation = 'POST /charge' AND r.created_at = c.created_at
-        AND r.response_status = 201))
+    coalesce(kept.n, 0))
 FROM public.charges AS c
 LEFT JOIN (
     SELECT tenant, created_at, count(*) AS n FROM oncely.records
@@ -74,7 +72,8 @@ HAVING coalesce(kept.n, 0) < count(*)
 ORDER BY c.created_at LIMIT $5";
 
 const RECORD_WITHOUT_CHARGE: &str = "
-SELECT r.tenant, encode(min(r.id), 'hex'), format('%s records, %s charges', count(*), coalesce(made.n, 0))
+SELECT r.tenant, string_agg(encode(r.id, 'hex'), ' ' ORDER BY r.id), format(
+    '%s records, %s charges', count(*), coalesce(made.n, 0))
 FROM oncely.records AS r
 LEFT JOIN (
     SELECT tenant, created_at, count(*) AS n FROM public.charges

@@ -39,7 +39,47 @@ fn where_all_is_well_every_line_is_good_and_the_exit_code_is_0() {
         let checks = seen.report["checks"].as_array().unwrap().iter();
         let names = checks.map(|it| format!("{} {}", it["section"], it["check"]).replace('"', ""));
         let names: Vec<_> = names.collect();
-        insta::assert_snapshot!(names.join("\n"));
+        insta::assert_snapshot!(names.join("\n"), @r"
+        settings rules
+        settings retention
+        settings tokens
+        postgres reachable
+        postgres version
+        postgres primary
+        postgres durability
+        postgres logged-tables
+        postgres schema
+        postgres standby
+        postgres clock
+        postgres connections
+        postgres old-transactions
+        postgres replication-slots
+        postgres autovacuum
+        postgres transaction-ids
+        postgres session-timeouts
+        postgres pooler
+        postgres race
+        flow outbox-lag
+        flow relay
+        flow refused-events
+        flow dead-letters
+        flow unknown-outcomes
+        flow leases
+        flow sweeper
+        redis reachable
+        redis version
+        redis primary
+        redis persistence
+        redis memory
+        redis maxmemory-policy
+        redis answers
+        redis clock
+        redis access
+        redis permissions
+        redis set-nx-get
+        broker durability
+        broker permissions
+        ");
         insta::assert_json_snapshot!(
             seen.report["checks"].as_array().unwrap().last().unwrap(),
             @r#"
