@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use tokio::time::timeout;
 
-use super::report::{Check, Report, Section, chain};
+use super::report::{Check, Level, Report, Section, chain};
 use super::{
     anchor, broker, flow, postgres, postgres_facts, print, race, redis, redis_facts, sessions,
     settings,
@@ -141,9 +141,17 @@ async fn postgres_of(config: &Config) -> Vec<Section> {
 }
 
 async fn look_at_server(ledger: &Ledger, url: &Secret, config: &Config) -> Vec<Check> {
+    // First: where a pooler mixes up sessions, all that comes after it may fail for that reason.
+    let pooler = sessions::look_for_pooler(url)
+        .await
+        .map(sessions::judge_pooler);
     let refusals = match ledger.check(false).await {
         Ok(refusals) => refusals,
-        Err(error) => return unreachable(&error),
+        Err(error) => {
+            let mut checks = unreachable(&error);
+            checks.extend(pooler.ok().filter(|it| it.level != Level::Good));
+            return checks;
+        }
     };
     let mut checks = vec![Check::good("reachable", "it answers")];
     match postgres_facts::gather(url).await {
@@ -166,8 +174,8 @@ async fn look_at_server(ledger: &Ledger, url: &Secret, config: &Config) -> Vec<C
             ));
         }
     }
-    match sessions::gather(ledger, url).await {
-        Ok(found) => checks.extend(sessions::judge(&found, &config.ledger)),
+    match sessions::settings(ledger).await {
+        Ok(found) => checks.push(sessions::judge_settings(&found, &config.ledger)),
         Err(error) => {
             let found = format!("no session can be opened: {}", chain(&error));
             checks.push(Check::error(
@@ -177,6 +185,7 @@ async fn look_at_server(ledger: &Ledger, url: &Secret, config: &Config) -> Vec<C
             ));
         }
     }
+    checks.extend(pooler.ok());
     if can_race(&refusals) {
         checks.push(race_on(url, &config.ledger).await);
     }

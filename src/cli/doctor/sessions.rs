@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use super::anchor;
 use super::report::Check;
 use crate::config::{self, Secret};
-use crate::ledger::Ledger;
+use crate::ledger::{Error, Ledger};
 
 /// What each connection of ours is made to obey. `tcp_user_timeout` is 0 on a socket without TCP.
 const SETTINGS: &str = "
@@ -16,23 +16,27 @@ WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout',
     'client_connection_check_interval')";
 
 /// What two connections have shown, both open at the same time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sessions {
-    /// The settings of a connection as requests use it, in milliseconds.
-    pub(super) settings: BTreeMap<String, String>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pooler {
     /// Whether both were led to the same process of the server.
     pub(super) is_shared: bool,
     /// Whether one got what the other had asked for.
     pub(super) is_mixed_up: bool,
 }
 
-pub(super) async fn gather(ledger: &Ledger, url: &Secret) -> sqlx::Result<Sessions> {
-    let mut reader = ledger
-        .reader()
+/// The settings of a connection as requests use it, in milliseconds.
+pub(super) async fn settings(ledger: &Ledger) -> Result<BTreeMap<String, String>, Error> {
+    let mut reader = ledger.reader().await?;
+    let settings: Vec<(String, String)> = sqlx::query_as(SETTINGS)
+        .fetch_all(&mut *reader)
         .await
-        .map_err(|cause| sqlx::Error::Io(std::io::Error::other(super::report::chain(&cause))))?;
-    let settings: Vec<(String, String)> = sqlx::query_as(SETTINGS).fetch_all(&mut *reader).await?;
+        .map_err(Error::inspect)?;
     reader.finish();
+    Ok(settings.into_iter().collect())
+}
+
+/// Opens two connections and sees where they end.
+pub(super) async fn look_for_pooler(url: &Secret) -> sqlx::Result<Pooler> {
     let mut one = PgConnection::connect(url.expose()).await?;
     let mut other = PgConnection::connect(url.expose()).await?;
     // The simple protocol: a pooler that mixes up prepared statements answers this one right.
@@ -40,8 +44,7 @@ pub(super) async fn gather(ledger: &Ledger, url: &Secret) -> sqlx::Result<Sessio
     let is_mixed_up = is_shared && is_mixed_up(&mut one, &mut other).await;
     one.close().await.ok();
     other.close().await.ok();
-    Ok(Sessions {
-        settings: settings.into_iter().collect(),
+    Ok(Pooler {
         is_shared,
         is_mixed_up,
     })
@@ -73,14 +76,7 @@ async fn is_mixed_up(one: &mut PgConnection, other: &mut PgConnection) -> bool {
     false
 }
 
-pub(super) fn judge(sessions: &Sessions, settings: &config::Ledger) -> Vec<Check> {
-    vec![
-        judge_settings(&sessions.settings, settings),
-        judge_pooler(sessions),
-    ]
-}
-
-fn judge_settings(found: &BTreeMap<String, String>, settings: &config::Ledger) -> Check {
+pub(super) fn judge_settings(found: &BTreeMap<String, String>, settings: &config::Ledger) -> Check {
     let name = "session-timeouts";
     let wanted = [
         ("statement_timeout", settings.statement_timeout),
@@ -114,9 +110,9 @@ fn judge_settings(found: &BTreeMap<String, String>, settings: &config::Ledger) -
     }
 }
 
-fn judge_pooler(sessions: &Sessions) -> Check {
+pub(super) fn judge_pooler(pooler: Pooler) -> Check {
     let name = "pooler";
-    let check = match (sessions.is_shared, sessions.is_mixed_up) {
+    let check = match (pooler.is_shared, pooler.is_mixed_up) {
         (false, _) => Check::good(
             name,
             "none that shares sessions: two connections are two sessions",
@@ -135,4 +131,50 @@ fn judge_pooler(sessions: &Sessions) -> Check {
         ),
     };
     check.see(anchor::LEDGER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::doctor::report::Level;
+    use crate::config::Config;
+
+    #[test]
+    fn a_pooler_that_shares_sessions_is_a_warning_and_one_that_mixes_them_up_an_error() {
+        for (is_shared, is_mixed_up, level) in [
+            (false, false, Level::Good),
+            (true, false, Level::Warning),
+            (true, true, Level::Error),
+        ] {
+            let pooler = Pooler {
+                is_shared,
+                is_mixed_up,
+            };
+            assert_eq!(judge_pooler(pooler).level, level, "{pooler:?}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_that_does_not_arrive_is_an_error() {
+        let settings = Config::default().ledger;
+        let mut found = BTreeMap::from([
+            ("statement_timeout".to_owned(), "5000".to_owned()),
+            (
+                "idle_in_transaction_session_timeout".to_owned(),
+                "5000".to_owned(),
+            ),
+            (
+                "client_connection_check_interval".to_owned(),
+                "250".to_owned(),
+            ),
+        ]);
+        assert_eq!(judge_settings(&found, &settings).level, Level::Good);
+        found.insert("statement_timeout".to_owned(), "0".to_owned());
+        let check = judge_settings(&found, &settings);
+        assert_eq!(check.level, Level::Error);
+        assert!(
+            check.found.contains("statement_timeout is 0 ms"),
+            "{check:?}"
+        );
+    }
 }
