@@ -2,6 +2,7 @@
 
 use nix::sys::signal::Signal;
 use oncely::testkit::{Postgres, PostgresOptions, Redis, RedisOptions};
+use serde_json::json;
 
 use super::visit::{doctor, tell, visit};
 use crate::harness::{Process, migrated, run};
@@ -80,18 +81,13 @@ fn where_all_is_well_every_line_is_good_and_the_exit_code_is_0() {
         broker durability
         broker permissions
         ");
-        insta::assert_json_snapshot!(
-            seen.report["checks"].as_array().unwrap().last().unwrap(),
-            @r#"
-        {
-          "section": "broker",
-          "check": "permissions",
-          "level": "good",
-          "found": "all that we run",
-          "hint": null,
-          "runbook": null
-        }
-        "#
+        let last = json!({
+            "section": "broker", "check": "permissions", "level": "good",
+            "found": "all that we run", "hint": null, "runbook": null
+        });
+        assert_eq!(
+            seen.report["checks"].as_array().unwrap().last(),
+            Some(&last)
         );
         for (name, value) in [("errors", 0), ("warnings", 0)] {
             assert_eq!(seen.report[name], value);
