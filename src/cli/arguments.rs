@@ -7,8 +7,12 @@ use clap::{Args, Parser, Subcommand};
 
 use super::config::ConfigCommand;
 use super::dlq::DlqCommand;
+use super::doctor::DoctorCommand;
+use super::effects::EffectsCommand;
 use super::key::KeyCommand;
+use super::openapi::OpenapiCommand;
 use super::outbox::OutboxCommand;
+use super::prune::PruneCommand;
 use crate::config::{self, Config, Flag, Loaded, Secret, Sources};
 
 /// Makes payment APIs effectively-once: a Redis hot path in front of a Postgres ledger.
@@ -47,6 +51,12 @@ pub enum Command {
     Consume(ConsumeCommand),
     /// Bring the database to this binary's schema
     Migrate(MigrateCommand),
+    /// Look whether servers and settings keep the promise
+    ///
+    /// Each line is good (√), a warning (!) or an error (×), and the last two say the next step. Nothing
+    /// is changed, but for a race of two sessions on a key of the doctor's own, which is cleaned up. A
+    /// server that does not answer is a line. Exit codes: 0 all good, 1 warnings, 2 errors.
+    Doctor(DoctorCommand),
     /// Look after the ledger as a whole
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -59,8 +69,15 @@ pub enum Command {
     /// Look at dead letters, redrive or discard them
     #[command(subcommand)]
     Dlq(DlqCommand),
+    /// Look whether operations and their effects agree
+    #[command(subcommand)]
+    Effects(EffectsCommand),
+    /// Delete records past their retention now, batch by batch
+    Prune(PruneCommand),
     /// Ask a running process whether it is ready
     Healthcheck(HealthcheckCommand),
+    /// Print the OpenAPI 3.1 document of the API
+    Openapi(OpenapiCommand),
     /// Show or check the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -1,23 +1,37 @@
 //! `oncely outbox`: where events are on their way to the broker and to their consumers.
 
+use std::io::IsTerminal as _;
+use std::pin::pin;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
+use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
 use super::Settings;
 use super::output::{complain, say};
-use super::runtime::block_on;
+use super::runtime::{block_on, stop_signal};
 use super::table::{Form, age, json, pairs, table, when};
+use crate::clock;
 use crate::ledger::Ledger;
 use crate::outbox::inspect::{self, Entry, Filter, Status, Whole};
+
+/// Looking more often would be a load of its own.
+const EVERY_MIN: Duration = Duration::from_millis(100);
 
 /// The commands about the outbox.
 #[derive(Debug, Subcommand)]
 pub enum OutboxCommand {
     /// Show the backlog, who relays, and what consumers have set aside
     Status {
+        /// Look again and again, until Ctrl-C; as JSON, one line for each look
+        #[arg(long)]
+        watch: bool,
+        /// With `--watch`: how long between two looks
+        #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = every, requires = "watch")]
+        every: Duration,
         /// The form of the output
         #[arg(long, value_enum, default_value_t = Form::Table)]
         output: Form,
@@ -64,7 +78,12 @@ impl OutboxCommand {
         block_on(async move {
             let ledger = Ledger::new(&url, &config.ledger, config.idempotency.retention)?;
             match self {
-                Self::Status { output } => {
+                Self::Status {
+                    watch: true,
+                    every,
+                    output,
+                } => watch(&ledger, every, output).await?,
+                Self::Status { output, .. } => {
                     let status = inspect::status(&ledger).await?;
                     say(&match output {
                         Form::Table => show_status(&status),
@@ -91,13 +110,50 @@ impl OutboxCommand {
     }
 }
 
+/// Looks until somebody has seen enough. A database that is away for a moment is said and asked again.
+async fn watch(ledger: &Ledger, every: Duration, form: Form) -> Result<()> {
+    let mut stop = pin!(stop_signal()?);
+    let clear = std::io::stdout().is_terminal();
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = &mut stop => return Ok(()),
+            _ = ticks.tick() => (),
+        }
+        let looked = tokio::select! {
+            () = &mut stop => return Ok(()),
+            looked = inspect::status(ledger) => looked,
+        };
+        match (looked, form) {
+            (Ok(status), Form::Json) => say(&(serde_json::to_string(&status)? + "\n"))?,
+            (Ok(status), Form::Table) => {
+                // Up and to the left, and nothing below: only a terminal knows what that is.
+                let above = if clear { "\u{1b}[H\u{1b}[J" } else { "" };
+                let at = when(clock::now());
+                say(&format!("{above}{at}\n{}\n", show_status(&status)))?;
+            }
+            (Err(error), _) => complain(&format!("error: {:#}\n", anyhow::Error::from(error))),
+        }
+    }
+}
+
+fn every(text: &str) -> Result<Duration, String> {
+    let wrong = || "is no duration of 100ms or more, such as 2s".to_owned();
+    let every = humantime::parse_duration(text).map_err(|_no_duration| wrong())?;
+    if every < EVERY_MIN {
+        return Err(wrong());
+    }
+    Ok(every)
+}
+
 async fn list(ledger: &Ledger, arguments: ListArguments) -> Result<()> {
     let filter = Filter {
         topic: arguments.topic,
         tenant: arguments.tenant,
         aggregate: arguments.aggregate,
-        id: None,
         is_pending: arguments.pending,
+        ..Filter::default()
     };
     let entries = inspect::list(ledger, &filter, arguments.limit).await?;
     say(&match arguments.output {

@@ -20,8 +20,12 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Outbox(command) => command.run(&settings),
         Command::Dlq(command) => command.run(&settings),
         Command::Migrate(command) => command.run(&settings),
+        Command::Doctor(command) => command.run(&settings),
         Command::Ledger(command) => command.run(&settings),
         Command::Key(command) => command.run(&settings),
+        Command::Effects(command) => command.run(&settings),
+        Command::Prune(command) => command.run(&settings),
+        Command::Openapi(command) => command.run(),
         Command::Healthcheck(command) => command.run(&settings),
         Command::Config(command) => command.run(&settings),
     };

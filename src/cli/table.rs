@@ -63,7 +63,7 @@ pub(super) fn age(seconds: f64) -> String {
 }
 
 /// Control characters would move the cursor of whoever reads it.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let escape = |it: char| {
         if it.is_control() {
             it.escape_default().to_string()

@@ -77,7 +77,7 @@ pub struct Ledger {
     /// Too low: needless work. Too high: the deletions come in lumps.
     #[serde(with = "duration")]
     pub prune_interval: Duration,
-    /// How many records one deletion takes. Default: `5000`.
+    /// How many records one deletion takes, at most 5000. Default: `5000`.
     ///
     /// Too low: pruning can't keep up. Too high: one long statement that holds locks.
     pub prune_batch: u32,

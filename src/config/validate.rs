@@ -28,6 +28,8 @@ const HOT_TIMEOUT_MOST: Duration = Duration::from_secs(1);
 
 /// No proxy or load balancer keeps a silent connection for longer than this.
 const WAIT_MOST: Duration = Duration::from_mins(5);
+/// One deletion is one transaction: more of it holds its locks, and keeps standbys waiting, for longer.
+pub(crate) const PRUNE_BATCH_MOST: u32 = 5_000;
 
 /// A secret shorter than this can be guessed.
 const SECRET_BYTES_MIN: usize = 16;
@@ -223,6 +225,10 @@ impl Config {
         rules.positive(("hot.breaker_failures", u64::from(hot.breaker_failures)));
         rules.positive(("ledger.pool_size", u64::from(ledger.pool_size)));
         rules.positive(("ledger.prune_batch", u64::from(ledger.prune_batch)));
+        if PRUNE_BATCH_MOST < ledger.prune_batch {
+            let rule = format!("must be at most {PRUNE_BATCH_MOST}");
+            rules.rule("ledger.prune_batch", ledger.prune_batch, rule, "lower it");
+        }
         let limit = idempotency.response_limit_bytes;
         if limit < hot.answer_limit_bytes {
             let other = "idempotency.response_limit_bytes";

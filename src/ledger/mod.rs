@@ -35,11 +35,13 @@ mod complete;
 mod connection;
 mod epoch;
 mod error;
+mod history;
 mod leased;
 mod lookup;
 mod migrate;
 mod prune;
 mod reader;
+mod survey;
 mod tx;
 
 pub use acquire::Acquired;
@@ -47,9 +49,11 @@ pub use check::Refusal;
 pub use complete::{Completed, Completion};
 pub use connection::Ledger;
 pub use error::{Class, Error, Operation};
+pub use history::History;
 pub use leased::{
     Audit, Fenced, Filter, Finding, Held, Inspected, LeaseAcquired, Overdue, Release, Resolve,
 };
 pub use migrate::{MigrationStatus, migrate, migration_status};
 pub use reader::Reader;
+pub use survey::Survey;
 pub use tx::Tx;

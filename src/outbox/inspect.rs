@@ -55,6 +55,7 @@ LEFT JOIN oncely.outbox_pending AS p
 WHERE ($1::text IS NULL OR e.topic = $1) AND ($2::text IS NULL OR e.tenant = $2)
     AND ($3::text IS NULL OR e.aggregate = $3) AND ($4::uuid IS NULL OR e.id = $4)
     AND (NOT $5 OR p.id IS NOT NULL)
+    AND ($7::uuid IS NULL OR e.id >= $7) AND ($8::uuid IS NULL OR e.id < $8)
 ORDER BY e.id DESC LIMIT $6";
 
 const CONTENT: &str = "
@@ -132,6 +133,10 @@ pub struct Filter {
     pub id: Option<Uuid>,
     /// Only what no broker has yet.
     pub is_pending: bool,
+    /// With this id or a higher one: ids carry their time.
+    pub from: Option<Uuid>,
+    /// With a lower id than this.
+    pub before: Option<Uuid>,
 }
 
 /// An event in a list.
@@ -290,6 +295,8 @@ async fn select(
         .bind(filter.id)
         .bind(filter.is_pending)
         .bind(i64::from(limit))
+        .bind(filter.from)
+        .bind(filter.before)
         .fetch_all(connection)
         .await
 }

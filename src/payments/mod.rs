@@ -13,6 +13,7 @@ mod invoices;
 mod journal;
 mod look_up;
 mod migrate;
+mod openapi;
 #[cfg(feature = "cli")]
 mod outside;
 #[cfg(feature = "cli")]
@@ -41,6 +42,7 @@ pub use invoices::{
 };
 pub use journal::Journal;
 pub use migrate::{is_migrated, migrate};
+pub use openapi::document as openapi;
 #[cfg(feature = "cli")]
 pub use outside::ClientError;
 #[cfg(feature = "cli")]

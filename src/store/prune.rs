@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use crate::config;
 use crate::ledger::Ledger;
 use crate::shutdown::Tasks;
+use crate::telemetry::sweep;
 
 /// A pause between two full batches, so that a long backlog leaves the disk to the foreground.
 const BREATH: Duration = Duration::from_millis(100);
@@ -19,18 +20,19 @@ pub(super) fn start(ledger: Ledger, settings: &config::Ledger, tasks: &Tasks) {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            sweep(&ledger, patience).await;
+            prune(&ledger, patience).await;
         }
     });
 }
 
 /// A batch that takes longer than `patience` waits for a host that is gone.
-async fn sweep(ledger: &Ledger, patience: Duration) {
+async fn prune(ledger: &Ledger, patience: Duration) {
     let mut n_deleted = 0;
     loop {
         match timeout(patience, ledger.prune()).await {
             Ok(Ok((n, is_full))) => {
                 n_deleted += n;
+                sweep::pruned(n);
                 if !is_full {
                     break;
                 }

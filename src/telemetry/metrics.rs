@@ -168,6 +168,7 @@ pub fn describe() {
         counter!(WAITS, "end" => end.as_str()).increment(0);
     }
     messages::describe();
+    super::sweep::describe();
     #[cfg(feature = "client")]
     super::client::describe();
 }

@@ -6,6 +6,7 @@ pub mod client;
 mod install;
 pub mod messages;
 pub mod metrics;
+pub(crate) mod sweep;
 
 #[cfg(feature = "cli")]
 pub use install::{LogsError, install_logs, install_metrics};

@@ -58,11 +58,15 @@ fn help_explains_the_commands_and_what_wins() {
       relay        Publish events, as a process of its own
       consume      Act on events, as a process of its own
       migrate      Bring the database to this binary's schema
+      doctor       Look whether servers and settings keep the promise
       ledger       Look after the ledger as a whole
       key          Look at single keys, and settle by hand what nobody else can know
       outbox       Look at events on their way to the broker
       dlq          Look at dead letters, redrive or discard them
+      effects      Look whether operations and their effects agree
+      prune        Delete records past their retention now, batch by batch
       healthcheck  Ask a running process whether it is ready
+      openapi      Print the OpenAPI 3.1 document of the API
       config       Show or check the configuration
       help         Print this message or the help of the given subcommand(s)
 

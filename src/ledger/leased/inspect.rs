@@ -13,11 +13,14 @@ use crate::ledger::error::{Error, Operation};
 const COLUMNS: &str = "tenant, id, operation, state, attempt, phase, downstream_key, created_at,
     lease_expires_at, response_status";
 
-/// Index: `records_unknown` or `records_lease`.
+/// Indexes: `records_unknown` and `records_lease`. Completed records have none by time: they are found
+/// by their key.
 const LIST: &str = "
-WHERE state = ANY($1) AND ($2::text IS NULL OR tenant = $2)
+WHERE state = ANY($1) AND ($2::text IS NULL OR tenant = $2) AND ($3::text IS NULL OR operation = $3)
+    AND ($4::timestamptz IS NULL OR $4 <= created_at)
+    AND ($5::timestamptz IS NULL OR created_at < $5)
 ORDER BY created_at
-LIMIT $3";
+LIMIT $6";
 
 const AUDIT: &str = "
 SELECT action, attempt, who, why, done_at FROM oncely.key_audit
@@ -49,13 +52,19 @@ pub struct Inspected {
     pub response_status: Option<i16>,
 }
 
-/// Which records are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Filter {
-    /// Those that wait for an operator.
-    Unknown,
-    /// Those that are not done, the former among them.
-    Unfinished,
+/// Which records are listed; a field that is `None` leaves all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// In one of these states.
+    pub states: Vec<&'static str>,
+    /// Of this tenant.
+    pub tenant: Option<Tenant>,
+    /// Of this operation.
+    pub operation: Option<String>,
+    /// Claimed at this instant or later.
+    pub since: Option<OffsetDateTime>,
+    /// Claimed before this instant.
+    pub until: Option<OffsetDateTime>,
 }
 
 impl Ledger {
@@ -85,21 +94,15 @@ impl Ledger {
     }
 
     /// Lists at most `limit` records, oldest first.
-    pub async fn list(
-        &self,
-        filter: Filter,
-        tenant: Option<&Tenant>,
-        limit: i64,
-    ) -> Result<Vec<Inspected>, Error> {
-        let states: &[&str] = match filter {
-            Filter::Unknown => &["unknown"],
-            Filter::Unfinished => &["unknown", "leased"],
-        };
+    pub async fn list(&self, filter: &Filter, limit: i64) -> Result<Vec<Inspected>, Error> {
         let mut reader = self.reader().await?;
         let statement = format!("SELECT {COLUMNS} FROM oncely.records {LIST}");
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
-            .bind(states)
-            .bind(tenant.map(Tenant::as_str))
+            .bind(&filter.states)
+            .bind(filter.tenant.as_ref().map(Tenant::as_str))
+            .bind(&filter.operation)
+            .bind(filter.since)
+            .bind(filter.until)
             .bind(limit)
             .fetch_all(&mut *reader)
             .await

@@ -30,6 +30,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("hot.trust_window", "16s", "hot.trust_window"),
     ("hot.latch_ttl", "9s", "ledger.operation_timeout"),
     ("ledger.prune_grace", "29s", "ledger.prune_grace"),
+    ("ledger.prune_batch", "5001", "ledger.prune_batch"),
     ("hot.answer_limit_bytes", "262145", "hot.answer_limit_bytes"),
     (
         "idempotency.mismatch_status",

@@ -6,11 +6,10 @@ use nix::sys::signal::Signal;
 use oncely::servers::postgres::Options;
 use oncely::testkit::{Database, Pair, Postgres, PostgresOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::harness::{Process, migrated, run};
+use crate::harness::{Process, lie, migrated, run};
 
 async fn execute(url: &str, statement: &str) {
     let mut connection = PgConnection::connect(url).await.unwrap();
@@ -200,27 +199,6 @@ fn a_redis_that_says_ok_to_everything_is_refused_and_one_that_is_away_is_not() {
         assert_eq!(caller.charge("k-1", 1).await.status, 201);
         assert!(serve.complaints().contains("serving from the ledger alone"));
     });
-}
-
-/// Says OK to each command, as some proxies do to what they do not know.
-async fn lie(listener: TcpListener) {
-    let mut sessions = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        sessions.spawn(say_ok(stream));
-    }
-}
-
-async fn say_ok(mut stream: TcpStream) {
-    let mut piece = [0; 4096];
-    while let Ok(n_bytes @ 1..) = stream.read(&mut piece).await {
-        let n_commands = String::from_utf8_lossy(&piece[..n_bytes])
-            .matches('*')
-            .count();
-        let replies = "+OK\r\n".repeat(n_commands);
-        if stream.write_all(replies.as_bytes()).await.is_err() {
-            return;
-        }
-    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod app;
 mod books;
 mod caller;
+mod liar;
 mod process;
 mod raw;
 mod recipe;
@@ -12,6 +13,7 @@ mod variant;
 
 pub(crate) use app::{App, migrated};
 pub(crate) use caller::{Caller, Reply, charge_body};
+pub(crate) use liar::lie;
 pub(crate) use process::Process;
 pub(crate) use raw::head;
 pub(crate) use recipe::{Recipe, RedisChoice};

@@ -1,27 +1,30 @@
-//! `oncely key`: what an operator does to single records. Nothing is changed blindly: a change names
+//! The commands about single records: what an operator does to single records. Nothing is changed blindly: a change names
 //! the attempt that was seen, and is written down with who and why.
 
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Subcommand};
-use comfy_table::{Table, presets};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use super::Settings;
-use super::output::{complain, say};
-use super::runtime::block_on;
+use super::list::List;
+use super::timeline;
+use crate::cli::Settings;
+use crate::cli::output::{complain, say};
+use crate::cli::runtime::block_on;
+use crate::cli::table::Form;
 use crate::domain::{Identity, Key, Lease, Operation, Tenant};
-use crate::ledger::{Audit, Fenced, Filter, Finding, Inspected, Ledger, Release, Resolve};
+use crate::ledger::{Fenced, Finding, Ledger, Release, Resolve};
 
 /// `oncely key`.
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
-    /// Show one record, and what was done to it by hand: exit 1 where there is none
-    Show(Record),
-    /// List records that wait for an operator, oldest first
+    /// Show one record and its timeline: exit 1 where there is none
+    ///
+    /// The timeline has when it was claimed and done, its events, what each consumer has made of them,
+    /// and what was done by hand. How often its answer was replayed is not written down anywhere.
+    Show(Show),
+    /// List records, oldest first: those that wait for an operator, unless told otherwise
     List(List),
     /// Say what the other side's books say of a call that was sent and not answered
     Resolve(ResolveArguments),
@@ -29,34 +32,35 @@ pub enum KeyCommand {
     Release(ReleaseArguments),
 }
 
-/// Which record.
+/// Which record: by its id, or by what the client knows.
 #[derive(Debug, Clone, Args)]
 pub struct Record {
     /// Whose
     pub tenant: String,
-    /// The record's id: `operation_ref` of the problem, or a column of `oncely key list`
-    #[arg(required_unless_present = "key", conflicts_with = "key")]
+    /// The record's id (`operation_ref` of a problem, a column of `oncely key list`); or, with a key
+    /// after it, the operation, such as "POST /payments"
+    #[arg(value_name = "ID | OPERATION", required_unless_present = "key")]
     pub id: Option<String>,
-    /// Instead of the id: the client's key
-    #[arg(long, requires = "operation")]
+    /// The client's key, after the operation
+    #[arg(value_name = "KEY", conflicts_with = "key")]
+    pub key_of_operation: Option<String>,
+    /// Another way to say it: the client's key
+    #[arg(long, requires = "operation", conflicts_with = "id")]
     pub key: Option<String>,
     /// With `--key`: method and route, such as "POST /payments"
     #[arg(long, requires = "key")]
     pub operation: Option<String>,
 }
 
-/// `oncely key list`.
+/// `oncely key show`.
 #[derive(Debug, Args)]
-pub struct List {
-    /// Only this tenant's
-    #[arg(long)]
-    pub tenant: Option<String>,
-    /// Also those that are being worked on, or abandoned
-    #[arg(long)]
-    pub unfinished: bool,
-    /// At most so many
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..))]
-    pub limit: i64,
+pub struct Show {
+    /// Which record
+    #[command(flatten)]
+    pub record: Record,
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t = Form::Table)]
+    pub output: Form,
 }
 
 /// Who changes something, and on what grounds.
@@ -114,7 +118,11 @@ impl KeyCommand {
         block_on(async move {
             let ledger = Ledger::new(&url, &config.ledger, config.idempotency.retention)?;
             match self {
-                Self::Show(record) => show(&ledger, &record).await,
+                Self::Show(Show { record, output }) => {
+                    let Lease { tenant, id, .. } = record.seen(0)?;
+                    let within = config.ledger.operation_timeout;
+                    timeline::show(&ledger, (&tenant, id), within, output).await
+                }
                 Self::List(list) => list.run(&ledger).await,
                 Self::Resolve(arguments) => arguments.run(&ledger).await,
                 Self::Release(arguments) => {
@@ -153,76 +161,6 @@ impl ResolveArguments {
     }
 }
 
-impl List {
-    async fn run(self, ledger: &Ledger) -> Result<ExitCode> {
-        let filter = if self.unfinished {
-            Filter::Unfinished
-        } else {
-            Filter::Unknown
-        };
-        let tenant = self.tenant.map(Tenant::new).transpose()?;
-        let records = ledger.list(filter, tenant.as_ref(), self.limit).await?;
-        let mut table = Table::new();
-        table.load_preset(presets::NOTHING);
-        table.set_header(["tenant", "id", "operation", "state", "attempt", "since"]);
-        for it in &records {
-            let (id, attempt) = (id_of(it), it.attempt.to_string());
-            let since = moment(it.created_at);
-            table.add_row([&it.tenant, &id, &it.operation, &it.state, &attempt, &since]);
-        }
-        say(&format!("{table}\n"))?;
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
-async fn show(ledger: &Ledger, record: &Record) -> Result<ExitCode> {
-    let Lease { tenant, id, .. } = record.seen(0)?;
-    let Some((found, audit)) = ledger.inspect(&tenant, id).await? else {
-        complain("there is no such record\n");
-        return Ok(ExitCode::FAILURE);
-    };
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    let optional = |it: Option<String>| it.unwrap_or_else(|| "-".to_owned());
-    for (name, value) in [
-        ("tenant", found.tenant.clone()),
-        ("id", id_of(&found)),
-        ("operation", found.operation.clone()),
-        ("state", found.state.clone()),
-        ("attempt", found.attempt.to_string()),
-        ("phase", optional(found.phase.clone())),
-        (
-            "downstream key",
-            optional(found.downstream_key.map(|it| it.to_string())),
-        ),
-        ("since", moment(found.created_at)),
-        ("lease until", optional(found.lease_expires_at.map(moment))),
-        (
-            "answer",
-            optional(found.response_status.map(|it| it.to_string())),
-        ),
-    ] {
-        table.add_row([name, &value]);
-    }
-    say(&format!("{table}\n"))?;
-    for it in audit {
-        say(&by_hand(&it))?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn by_hand(audit: &Audit) -> String {
-    let Audit {
-        action,
-        attempt,
-        who,
-        why,
-        done_at,
-    } = audit;
-    let at = moment(*done_at);
-    format!("{at} {action} by {who} (attempt {attempt}): {why}\n")
-}
-
 fn changed_or_not(changed: Fenced, done: &str) -> Result<ExitCode> {
     match changed {
         Fenced::Done(()) => {
@@ -243,16 +181,23 @@ impl Record {
     /// The record at the attempt that was seen.
     fn seen(&self, attempt: i32) -> Result<Lease> {
         let tenant = Tenant::new(self.tenant.as_str())?;
-        let id = match (&self.id, &self.key, &self.operation) {
-            (Some(id), ..) => Uuid::try_parse(id)
-                .context("an id has 32 hexadecimal digits")?
+        let by_key = |operation: &str, key: &str| -> Result<_> {
+            let key = Key::from_header([key.as_bytes()])?;
+            let operation = Operation::new(operation)?;
+            Ok(Identity::of(&tenant, &operation, &key).id())
+        };
+        let id = match (&self.id, &self.key_of_operation, &self.key) {
+            (Some(operation), Some(key), _) => by_key(operation, key)?,
+            (Some(id), None, _) => Uuid::try_parse(id)
+                .context(
+                    "an id has 32 hexadecimal digits; for a client's key give the operation and the \
+                     key: oncely key show demo \"POST /charge\" KEY",
+                )?
                 .into_bytes(),
-            (None, key, operation) => {
-                let key = key.as_deref().unwrap_or_default();
-                let key = Key::from_header([key.as_bytes()])?;
-                let operation = Operation::new(operation.clone().unwrap_or_default())?;
-                Identity::of(&tenant, &operation, &key).id()
-            }
+            (None, _, key) => by_key(
+                self.operation.as_deref().unwrap_or_default(),
+                key.as_deref().unwrap_or_default(),
+            )?,
         };
         Ok(Lease {
             tenant,
@@ -260,12 +205,4 @@ impl Record {
             attempt,
         })
     }
-}
-
-fn id_of(record: &Inspected) -> String {
-    Uuid::from_bytes(record.id).simple().to_string()
-}
-
-fn moment(at: OffsetDateTime) -> String {
-    at.format(&Rfc3339).unwrap_or_else(|_| at.to_string())
 }
