@@ -72,6 +72,7 @@ pub mod backoff;
 pub mod breaker;
 pub mod clock;
 pub mod failpoint;
+pub mod history;
 #[cfg(any(feature = "cli", feature = "testkit"))]
 pub mod servers;
 pub mod shutdown;
