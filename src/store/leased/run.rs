@@ -51,12 +51,16 @@ impl Inner {
         carried: Carried,
     ) -> Result<Outcome<Response>, Error> {
         let mut attempt = self.attempt(claim);
+        self.points.reach("store.leased.before_latch").await?;
         match self.latch(&attempt).await {
             Latching::Latched => attempt.is_latched = true,
             Latching::Hint(Hint::Decided(decision)) => return Ok(Outcome::Decided(decision)),
             Latching::Hint(Hint::AskLedger { foreign }) => attempt.foreign = foreign,
         }
-        let settled = self.settle_leased(&attempt, &leased, carried).await;
+        let settled = match self.points.reach("store.leased.after_latch").await {
+            Ok(()) => self.settle_leased(&attempt, &leased, carried).await,
+            Err(injected) => Err(injected.into()),
+        };
         let record = match &settled {
             Ok(Settled::Committed(_, record)) => Some(record),
             Ok(Settled::Known(known)) => known.record.as_ref(),
@@ -67,9 +71,7 @@ impl Inner {
             None => false,
         };
         if attempt.is_latched && !is_published {
-            // Without Redis, the latch ends by its own expiry.
-            let (identity, latch) = (&attempt.claim.identity, &attempt.latch);
-            drop(self.hot.release(identity, latch).await);
+            self.unlatch(&attempt).await;
         }
         settled.map(|it| match it {
             Settled::Committed(answer, _) => Outcome::Executed(answer),
