@@ -6,6 +6,7 @@ mod cli;
 mod client;
 mod config;
 mod conformance;
+mod crash;
 mod docs;
 mod faults;
 mod guarantees;
