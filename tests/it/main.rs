@@ -11,6 +11,7 @@ mod docs;
 mod faults;
 mod guarantees;
 mod harness;
+mod history;
 mod hot;
 mod http;
 mod inbox;

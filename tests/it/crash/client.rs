@@ -152,8 +152,8 @@ impl Client {
             who: "ada".to_owned(),
             why: "the processor's books".to_owned(),
         };
-        // Where somebody else was quicker, the next try finds out.
-        ledger.resolve(&resolve).await.unwrap();
+        // Where somebody was quicker, or the database is slow, the next try finds out.
+        ledger.resolve(&resolve).await.ok();
         ledger.close().await;
     }
 }

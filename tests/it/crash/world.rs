@@ -23,7 +23,7 @@ pub(super) struct Place {
 }
 
 /// Short times, so that what takes seconds in production takes less.
-const HURRIED: [(&str, &str); 35] = [
+const HURRIED: [(&str, &str); 36] = [
     ("ONCELY_HTTP_ADDR", "127.0.0.1:0"),
     ("ONCELY_ADMIN_ADDR", "127.0.0.1:0"),
     ("ONCELY_AUTH_TOKENS", "demo:demo-token"),
@@ -51,10 +51,11 @@ const HURRIED: [(&str, &str); 35] = [
     ("ONCELY_OUTBOX__POOL_SIZE", "2"),
     ("ONCELY_OUTBOX__LEASE", "1s"),
     ("ONCELY_OUTBOX__FULL_SCAN_INTERVAL", "300ms"),
-    ("ONCELY_OUTBOX__RECONCILE_AFTER", "500ms"),
+    ("ONCELY_OUTBOX__RECONCILE_AFTER", "1600ms"),
     ("ONCELY_OUTBOX__RECONCILE_INTERVAL", "200ms"),
     ("ONCELY_OUTBOX__EPOCH_INTERVAL", "100ms"),
     ("ONCELY_BROKER__BREAKER_PAUSE", "100ms"),
+    ("ONCELY_BROKER__TIMEOUT", "700ms"),
     ("ONCELY_INBOX__POOL_SIZE", "4"),
     ("ONCELY_INBOX__HANDLER_TIMEOUT", "500ms"),
     ("ONCELY_INBOX__REDELIVER_AFTER", "1s"),
