@@ -49,6 +49,7 @@
 //! | read a whole example | [`payments`] |
 //! | call such an API, with retries | `client`, and `examples/client.rs` |
 //! | break things in your own tests | `testkit` |
+//! | hold a run against the promise | [`history`] |
 //!
 //! # Features
 //!

@@ -12,10 +12,10 @@ use crate::harness::n_undelivered;
 
 /// The longest that a key may be told "in flight" with nobody at work: a lease or a latch that nobody
 /// renews, and what a busy machine adds.
-const IN_FLIGHT_MAX: Duration = Duration::from_secs(12);
+const IN_FLIGHT_MAX: Duration = Duration::from_secs(20);
 
 /// How long messages may take to come to rest.
-const PATIENCE: Duration = Duration::from_secs(45);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How many operations a cell has: the one that is hit, and one after it.
 pub(super) const N_OPERATIONS: i64 = 2;

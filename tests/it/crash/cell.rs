@@ -19,7 +19,7 @@ use super::world::{Place, World};
 use crate::harness::Process;
 
 /// How long the story may take to come to the point.
-const ARRIVAL: Duration = Duration::from_secs(40);
+const ARRIVAL: Duration = Duration::from_secs(120);
 
 /// What happens at the point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,13 +15,13 @@ use super::world::{SOURCE, World};
 use crate::harness::{Caller, Reply};
 
 /// How long one request may take; the service answers in less.
-const REQUEST: Duration = Duration::from_secs(4);
+const REQUEST: Duration = Duration::from_secs(5);
 
 /// A pause between two tries.
 const PAUSE: Duration = Duration::from_millis(40);
 
 /// How long a caller goes on: the bound, and what a busy machine adds to it.
-const PATIENCE: Duration = Duration::from_secs(45);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One operation of one caller.
 #[derive(Clone)]

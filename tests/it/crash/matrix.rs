@@ -17,10 +17,10 @@ use super::world::Place;
 use crate::harness::{migrated, run_for};
 
 /// How many cells live at once, over all tests of this file. Most of a cell's time is waiting.
-static SEATS: Semaphore = Semaphore::const_new(12);
+static SEATS: Semaphore = Semaphore::const_new(14);
 
 /// How long a fifth of the matrix may take on a machine that does much else.
-const PATIENCE: Duration = Duration::from_mins(9);
+const PATIENCE: Duration = Duration::from_mins(20);
 
 #[test]
 fn a_step_that_fails_leaves_one_effect_and_one_answer() {

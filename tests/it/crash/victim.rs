@@ -15,6 +15,9 @@ use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
+/// How often a start is tried.
+const STARTS: u32 = 20;
+
 /// A running service. Ended or dropped, everything of it is dropped where it is.
 pub(super) struct Victim {
     pub(super) url: String,
@@ -63,7 +66,7 @@ async fn serve(config: &Config, points: &FailPoints, stub_lock: bool) -> String 
     let store = if stub_lock {
         without_lock(config, &tasks, points).await
     } else {
-        open_store(config, &tasks, points.clone()).await.unwrap()
+        opened(config, &tasks, points).await
     };
     start_messages(config, &store, payments::consumers(), points)
         .await
@@ -75,6 +78,18 @@ async fn serve(config: &Config, points: &FailPoints, stub_lock: bool) -> String 
     let url = format!("http://{}", listener.local_addr().unwrap());
     tasks.spawn_loop(async move { axum::serve(listener, routes).await.unwrap() });
     url
+}
+
+/// On a machine that does much else a start may fail: whoever watches over it starts it again.
+async fn opened(config: &Config, tasks: &Tasks, points: &FailPoints) -> Store {
+    let mut n_tries = 1;
+    loop {
+        match open_store(config, tasks, points.clone()).await {
+            Ok(store) => return store,
+            Err(error) => assert!(n_tries < STARTS, "{error:?}"),
+        }
+        n_tries += 1;
+    }
 }
 
 async fn without_lock(config: &Config, tasks: &Tasks, points: &FailPoints) -> Store {
