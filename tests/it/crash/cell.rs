@@ -19,7 +19,7 @@ use super::world::{Place, World};
 use crate::harness::Process;
 
 /// How long the story may take to come to the point.
-const ARRIVAL: Duration = Duration::from_secs(120);
+const ARRIVAL: Duration = Duration::from_mins(2);
 
 /// What happens at the point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Cell {
             })
             .await?;
             world.heal().await;
-            world.redrive().await;
+            wait("a redrive", || world.redrive()).await?;
         }
         // Whoever serves now serves others too.
         let mut next = Client::new(&log, &world, N_OPERATIONS);

@@ -21,7 +21,7 @@ const REQUEST: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(40);
 
 /// How long a caller goes on: the bound, and what a busy machine adds to it.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// One operation of one caller.
 #[derive(Clone)]

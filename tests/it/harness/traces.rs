@@ -75,9 +75,10 @@ pub(crate) async fn redis_at(url: &str) -> MultiplexedConnection {
 }
 
 /// How many messages of the stream the Redis at `url` still has to deliver, or waits to be
-/// acknowledged, over all groups.
-pub(crate) async fn n_undelivered(url: &str, stream: &str) -> i64 {
-    let mut redis = redis_at(url).await;
+/// acknowledged, over all groups; `None` where it does not answer now.
+pub(crate) async fn n_undelivered(url: &str, stream: &str) -> Option<i64> {
+    let client = redis::Client::open(url).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.ok()?;
     let mut asking = redis::cmd("XINFO");
     asking.arg("GROUPS").arg(stream);
     let groups: redis::RedisResult<Vec<HashMap<String, redis::Value>>> =
@@ -87,8 +88,7 @@ pub(crate) async fn n_undelivered(url: &str, stream: &str) -> i64 {
         _ => 0,
     };
     let groups = groups.unwrap_or_default();
-    groups
-        .iter()
-        .map(|it| number(it.get("lag")) + number(it.get("pending")))
-        .sum()
+    let open =
+        |it: &HashMap<String, redis::Value>| number(it.get("lag")) + number(it.get("pending"));
+    Some(groups.iter().map(open).sum())
 }

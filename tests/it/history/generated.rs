@@ -116,7 +116,9 @@ impl Service {
 fn history() -> impl Strategy<Value = Script> {
     prop::collection::vec(any::<u8>(), 0..120).prop_map(|choices| {
         let mut service = Service::default();
-        choices.into_iter().for_each(|it| service.act(it));
+        for choice in choices {
+            service.act(choice);
+        }
         service.history()
     })
 }

@@ -180,7 +180,8 @@ impl World {
 
     /// How many messages the broker still has to deliver, or waits to be acknowledged.
     pub(super) async fn n_undelivered(&self) -> i64 {
-        n_undelivered(self.redis.url(), "t:s:charge.succeeded").await
+        let asked = n_undelivered(self.redis.url(), "t:s:charge.succeeded").await;
+        asked.expect("Redis answers")
     }
 
     pub(super) async fn count(&self, statement: &str) -> i64 {
