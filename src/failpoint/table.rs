@@ -216,7 +216,7 @@ mod tests {
                 points.reach("a").await.ok();
             }
         };
-        let ended = super::super::spawn(&tracker, work).await;
+        let ended = crate::failpoint::spawn(&tracker, work).await;
         assert!(ended.unwrap_err().is_cancelled());
         assert!(dropped.await.is_err(), "what the task held is dropped");
         assert!(!points.is_armed("a"));
