@@ -49,6 +49,7 @@
 //! | read a whole example | [`payments`] |
 //! | call such an API, with retries | `client`, and `examples/client.rs` |
 //! | break things in your own tests | `testkit` |
+//! | hold a run against the promise | [`history`] |
 //!
 //! # Features
 //!
@@ -72,6 +73,7 @@ pub mod backoff;
 pub mod breaker;
 pub mod clock;
 pub mod failpoint;
+pub mod history;
 #[cfg(any(feature = "cli", feature = "testkit"))]
 pub mod sandbox;
 #[cfg(any(feature = "cli", feature = "testkit"))]

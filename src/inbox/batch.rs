@@ -37,6 +37,7 @@ impl<T: Into<Trouble>> From<T> for Halt {
 /// are done with; the others had no time, and are to be given again.
 pub(super) async fn apply(desk: &Desk, messages: &[Message]) -> Result<HashSet<Key>, Halt> {
     let started = Instant::now();
+    desk.points.reach("inbox.consume.before_begin").await?;
     let mut tx = desk.begin().await?;
     let looks = look(&mut tx, desk.name(), messages).await?;
     let mut plan = plan(messages, &looks);
@@ -132,6 +133,7 @@ fn sort_out_late(
 /// Sets a message aside whose first attempt failed, in a transaction of its own: no attempt is lost,
 /// and no other message waits for it.
 pub(super) async fn fail(desk: &Desk, message: &Message, error: &str) -> Result<(), Trouble> {
+    desk.points.reach("inbox.consume.before_set_aside").await?;
     let mut tx = desk.begin().await?;
     let failed = Why {
         reason: "failed",
@@ -149,6 +151,7 @@ pub(super) async fn fail(desk: &Desk, message: &Message, error: &str) -> Result<
         .await?;
     }
     desk.commit(tx).await?;
+    desk.points.reach("inbox.consume.after_set_aside").await?;
     metrics::failed(desk.name(), 1);
     metrics::given_up(desk.name(), u64::from(is_last));
     tracing::warn!(consumer = desk.name(), message.id = %message.id, error, "apply a message");

@@ -25,6 +25,7 @@ pub(super) async fn take_over(desk: &Desk, again: &[(Message, u32)]) -> Result<(
     let messages: Vec<(&Message, i32)> = attempts.into_values().collect();
     let bare: Vec<&Message> = messages.iter().map(|it| it.0).collect();
 
+    desk.points.reach("inbox.redelivered.before_begin").await?;
     let mut tx = desk.begin().await?;
     let quarantined = quarantine(&mut tx, desk.name(), &bare).await?;
     let redelivered = Why {
@@ -33,7 +34,9 @@ pub(super) async fn take_over(desk: &Desk, again: &[(Message, u32)]) -> Result<(
         error: None,
     };
     let kept = set_aside(&mut tx, desk.name(), &messages, redelivered).await?;
+    desk.points.reach("inbox.redelivered.before_commit").await?;
     desk.commit(tx).await?;
+    desk.points.reach("inbox.redelivered.after_commit").await?;
 
     let n_absorbed = messages.len() - kept.len() - quarantined.len();
     metrics::absorbed(desk.name(), u64::try_from(n_absorbed).unwrap_or(u64::MAX));

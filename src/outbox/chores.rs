@@ -14,6 +14,7 @@ use super::lease::Leases;
 use super::partitions::{Table, create_ahead};
 use super::reconcile::{Repeats, Round, reconcile};
 use crate::config;
+use crate::failpoint::FailPoints;
 use crate::ledger::Ledger;
 use crate::telemetry::messages::{self, Cause};
 
@@ -47,6 +48,7 @@ pub(super) struct Chores<'a> {
     pub(super) outbox: &'a config::Outbox,
     pub(super) inbox: Option<&'a config::Inbox>,
     pub(super) keep: Duration,
+    pub(super) points: &'a FailPoints,
 }
 
 /// When each chore is due.
@@ -104,6 +106,7 @@ impl Chores<'_> {
     /// Looks at the broker. Where it changed, all that is not confirmed is pending again before the
     /// new look is written down.
     async fn watch(&self, repeats: &mut Repeats) -> Result<(), Failure> {
+        self.points.reach("outbox.watch.before_look").await?;
         let topics = topics(self.ledger).await?;
         let seen = look(self.ledger, self.gate, &topics).await?;
         if seen.change.is_some() {
@@ -115,10 +118,14 @@ impl Chores<'_> {
                 behind: Vec::new(),
                 anyway: now,
                 pause: self.outbox.reconcile_after,
+                points: self.points,
             };
             reconcile(self.ledger, &round, repeats).await?;
         }
-        remember(self.ledger, self.gate, &seen).await
+        self.points.reach("outbox.watch.before_remember").await?;
+        remember(self.ledger, self.gate, &seen).await?;
+        self.points.reach("outbox.watch.after_remember").await?;
+        Ok(())
     }
 
     async fn reconcile(&self, repeats: &mut Repeats) -> Result<(), Failure> {
@@ -136,12 +143,17 @@ impl Chores<'_> {
             behind,
             anyway: now - ANYWAY,
             pause: self.outbox.reconcile_after,
+            points: self.points,
         };
         reconcile(self.ledger, &round, repeats).await.map(|_| ())
     }
 
     /// Each part by itself: one that is blocked does not hold up the others.
     async fn keep_house(&self) {
+        let reached = self.points.reach("outbox.housekeeping.before_round").await;
+        if let Err(injected) = reached {
+            return Failure::from(injected).log("keeping house");
+        }
         let now = match self.now().await {
             Ok(now) => now,
             Err(failure) => return failure.log("reading the time"),
@@ -165,6 +177,8 @@ impl Chores<'_> {
         told(gone, "deleting dead letters that were dealt with");
         let trimmed = within(PATIENCE, "trimming", self.trim(now)).await;
         told(trimmed, "trimming topics");
+        let reached = self.points.reach("outbox.housekeeping.after_round").await;
+        told(reached.map_err(Failure::from), "keeping house");
     }
 
     async fn trim(&self, now: OffsetDateTime) -> Result<(), Failure> {

@@ -138,6 +138,7 @@ impl<'a> Pump<'a> {
         if n == 0 {
             return Ok(Did::Wait(self.pace.wait()));
         }
+        self.points.reach("outbox.relay.before_claim").await?;
         let rows = within(PATIENCE, "the claim", self.claim(&shards, n)).await?;
         self.points.reach("outbox.relay.after_claim").await?;
         if rows.is_empty() {

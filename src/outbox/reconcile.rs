@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::failure::{Failure, within};
 use super::slice::{Slice, slice};
 use crate::domain::{floor_id, time_of_id};
+use crate::failpoint::FailPoints;
 use crate::ledger::Ledger;
 use crate::telemetry::messages::{self, Cause};
 
@@ -109,7 +110,7 @@ struct Repeated {
 
 /// What a round of reconciling goes by.
 #[derive(Debug)]
-pub(super) struct Round {
+pub(super) struct Round<'a> {
     pub(super) cause: Cause,
     /// Older than this is looked at, by the database's clock.
     pub(super) sealed: OffsetDateTime,
@@ -119,6 +120,7 @@ pub(super) struct Round {
     pub(super) anyway: OffsetDateTime,
     /// The first wait before a slice is published once more.
     pub(super) pause: Duration,
+    pub(super) points: &'a FailPoints,
 }
 
 impl Repeats {
@@ -177,7 +179,7 @@ pub(super) async fn confirmed_before(ledger: &Ledger) -> Result<Uuid, Failure> {
 /// are pending again.
 pub(super) async fn reconcile(
     ledger: &Ledger,
-    round: &Round,
+    round: &Round<'_>,
     repeats: &mut Repeats,
 ) -> Result<u64, Failure> {
     let mut from = confirmed_before(ledger).await?;
@@ -214,10 +216,11 @@ pub(super) async fn reconcile(
 /// is still on its way, and how many events are pending again.
 async fn compare(
     ledger: &Ledger,
-    round: &Round,
+    round: &Round<'_>,
     repeats: &mut Repeats,
     slice: Slice,
 ) -> Result<(bool, u64), Failure> {
+    round.points.reach("outbox.reconcile.before_slice").await?;
     let mut tx = ledger.begin().await?;
     let is_open = sqlx::query_scalar(IS_OPEN).bind(slice.low).bind(slice.high);
     let is_open: bool = is_open.fetch_one(&mut *tx).await?;
@@ -233,7 +236,9 @@ async fn compare(
         let republish = republish.bind(&round.behind).bind(floor_id(round.anyway));
         n = republish.execute(&mut *tx).await?.rows_affected();
     }
+    round.points.reach("outbox.reconcile.before_commit").await?;
     ledger.commit(tx).await?;
+    round.points.reach("outbox.reconcile.after_commit").await?;
     if !is_open {
         repeats.closed.insert(slice.low, slice.high);
     }

@@ -105,6 +105,7 @@ impl Relay {
             outbox: &self.outbox,
             inbox: self.inbox.as_ref(),
             keep: self.settings.keep,
+            points: &self.points,
         };
         let mut pump = Pump::new(
             (&ledger, &self.outbox),
@@ -145,6 +146,8 @@ impl Relay {
 
     async fn keep_once(&self, leases: &Leases) -> Result<bool, Failure> {
         self.points.reach("outbox.lease.before_renew").await?;
-        within(self.outbox.lease, "the leases", leases.keep()).await
+        let kept = within(self.outbox.lease, "the leases", leases.keep()).await?;
+        self.points.reach("outbox.lease.after_renew").await?;
+        Ok(kept)
     }
 }

@@ -1,5 +1,6 @@
 //! Keeps watch over the ledger's epoch, so that a hot answer of a lost history is never replayed.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use arc_swap::ArcSwapOption;
 use tokio::time::Instant;
 
 use crate::domain::Epoch;
+use crate::failpoint::FailPoints;
 use crate::ledger::Ledger;
 use crate::shutdown::Tasks;
 
@@ -34,14 +36,22 @@ impl EpochWatch {
     }
 
     /// Asks the ledger every `interval`, until the tasks are drained.
-    pub(super) fn start(&self, ledger: Ledger, interval: Duration, tasks: &Tasks) {
-        let watch = self.clone();
-        tasks.spawn_loop(async move {
-            let mut ticks = tokio::time::interval(interval);
-            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
-                ticks.tick().await;
-                watch.confirm(&ledger).await;
+    pub(super) fn start(
+        &self,
+        ledger: Ledger,
+        interval: Duration,
+        tasks: &Tasks,
+        points: &FailPoints,
+    ) {
+        let (watch, points) = (self.clone(), points.clone());
+        tasks.spawn_rounds(interval, "confirming the epoch", move || {
+            let (watch, ledger, points) = (watch.clone(), ledger.clone(), points.clone());
+            async move {
+                if points.reach("store.epoch.before_confirm").await.is_ok() {
+                    watch.confirm(&ledger).await;
+                }
+                points.reach("store.epoch.after_confirm").await.ok();
+                ControlFlow::Continue(())
             }
         });
     }

@@ -65,8 +65,13 @@ impl Store {
     ) -> Self {
         let epoch = EpochWatch::new(ledger_settings.epoch_max_age);
         epoch.confirm(&ledger).await;
-        epoch.start(ledger.clone(), ledger_settings.epoch_interval, &tasks);
-        prune::start(ledger.clone(), &ledger_settings, &tasks);
+        epoch.start(
+            ledger.clone(),
+            ledger_settings.epoch_interval,
+            &tasks,
+            &points,
+        );
+        prune::start(ledger.clone(), &ledger_settings, &tasks, &points);
         let background = ledger.apart(BACKGROUND_CONNECTIONS);
         let closing = tasks.stopping().child_token();
         let inner = Arc::new(Inner {

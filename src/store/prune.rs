@@ -1,10 +1,12 @@
 //! Deletes expired records in the background, in small batches, one store at a time or several.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use crate::config;
+use crate::failpoint::FailPoints;
 use crate::ledger::Ledger;
 use crate::shutdown::Tasks;
 use crate::telemetry::sweep;
@@ -13,23 +15,30 @@ use crate::telemetry::sweep;
 const BREATH: Duration = Duration::from_millis(100);
 
 /// Prunes every `interval`, batch after batch until one is not full.
-pub(super) fn start(ledger: Ledger, settings: &config::Ledger, tasks: &Tasks) {
-    let (interval, patience) = (settings.prune_interval, settings.operation_timeout);
-    tasks.spawn_loop(async move {
-        let mut ticks = tokio::time::interval(interval);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            prune(&ledger, patience).await;
+pub(super) fn start(ledger: Ledger, settings: &config::Ledger, tasks: &Tasks, points: &FailPoints) {
+    let patience = settings.operation_timeout;
+    let points = points.clone();
+    tasks.spawn_rounds(settings.prune_interval, "pruning", move || {
+        let (ledger, points) = (ledger.clone(), points.clone());
+        async move {
+            prune(&ledger, patience, &points).await;
+            ControlFlow::Continue(())
         }
     });
 }
 
 /// A batch that takes longer than `patience` waits for a host that is gone.
-async fn prune(ledger: &Ledger, patience: Duration) {
+async fn prune(ledger: &Ledger, patience: Duration, points: &FailPoints) {
     let mut n_deleted = 0;
     loop {
-        match timeout(patience, ledger.prune()).await {
+        if points.reach("store.prune.before_batch").await.is_err() {
+            break;
+        }
+        let pruned = timeout(patience, ledger.prune()).await;
+        if points.reach("store.prune.after_batch").await.is_err() {
+            break;
+        }
+        match pruned {
             Ok(Ok((n, is_full))) => {
                 n_deleted += n;
                 sweep::pruned(n);

@@ -176,12 +176,7 @@ impl Inner {
         let after = self.points.reach("store.transactional.after_publish");
         after.await.ok();
         if attempt.is_latched && !is_published {
-            // Without Redis, the latch ends by its own expiry.
-            drop(
-                self.hot
-                    .release(&attempt.claim.identity, &attempt.latch)
-                    .await,
-            );
+            self.unlatch(&attempt).await;
         }
         let has_run = work.is_none();
         self.tell_of_end(&attempt, record.map(|it| &**it), has_run);
@@ -239,6 +234,17 @@ impl Inner {
             trust_window: self.hot_settings.trust_window,
         };
         Latching::Hint(judge(&attempt.claim, held, known))
+    }
+
+    /// Takes our latch away. Where that can't be done, it ends by its own expiry.
+    pub(super) async fn unlatch(&self, attempt: &Attempt) {
+        let before = self.points.reach("store.latch.before_release").await;
+        if before.is_err() {
+            return;
+        }
+        let (identity, latch) = (&attempt.claim.identity, &attempt.latch);
+        drop(self.hot.release(identity, latch).await);
+        self.points.reach("store.latch.after_release").await.ok();
     }
 
     /// By policy, an answer may be replayed while the ledger can't confirm its epoch.

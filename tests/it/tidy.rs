@@ -18,6 +18,7 @@ const FLOORS: &[&[&str]] = &[
         "breaker",
         "shutdown",
         "failpoint",
+        "history",
         "sandbox",
         "servers",
     ],

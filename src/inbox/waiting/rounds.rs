@@ -66,6 +66,7 @@ async fn round(
     if gauge.is_due() {
         gauges::set(desk).await?;
     }
+    desk.points.reach("inbox.waiting.before_claim").await?;
     let claimed = claim(desk, N_AT_ONCE).await?;
     let tries = claimed
         .iter()

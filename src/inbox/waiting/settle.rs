@@ -24,6 +24,7 @@ WHERE consumer = $1 AND id = $2 AND tenant = $3 AND attempts = $4";
 pub(super) async fn failed(desk: &Desk, claimed: &Claimed, error: &str) -> Result<bool, Trouble> {
     let n = u32::try_from(claimed.attempts).unwrap_or(u32::MAX);
     let key = key(&claimed.message);
+    desk.points.reach("inbox.waiting.before_settle").await?;
     let mut tx = desk.begin().await?;
     let is_last = desk.settings.attempts_max <= n;
     let is_dead = if is_last {
@@ -45,7 +46,14 @@ pub(super) async fn failed(desk: &Desk, claimed: &Claimed, error: &str) -> Resul
         answer(query.execute(&mut *tx)).await?;
         false
     };
+    if is_dead {
+        desk.points.reach("inbox.dead_letter.before_commit").await?;
+    }
     desk.commit(tx).await?;
+    desk.points.reach("inbox.waiting.after_settle").await?;
+    if is_dead {
+        desk.points.reach("inbox.dead_letter.after_commit").await?;
+    }
     Ok(is_dead)
 }
 

@@ -26,6 +26,8 @@ impl Inner {
                 return Err(Fault::Lost);
             }
         }
+        let reached = self.points.reach("store.leased.before_advance").await;
+        reached.map_err(Fault::failed)?;
         let patience = run.deadline + self.ledger_settings.statement_timeout;
         let committed = timeout_at(patience, self.ledger.commit(tx)).await;
         committed

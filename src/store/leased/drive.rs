@@ -1,6 +1,8 @@
 //! Takes a held record from phase to phase, to its end or to where this attempt gives up.
 
-use tokio::time::Instant;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
 
 use super::operation::{Context, Kind, Phase, PhaseError};
 use super::registry::Leased;
@@ -120,10 +122,29 @@ impl Inner {
             progress: held.progress,
             is_key_ours: !held.is_taken_over,
         };
+        let last_beat = deadline + self.grace(leased);
         tokio::select! {
             end = Box::pin(self.to_the_end(run)) => end,
             () = self.keep(&lease) => End::Lost,
+            () = sleep_until(last_beat) => {
+                // A heart that beats for work that hangs would keep everybody else away for ever.
+                let (tenant, id) = (lease.tenant.as_str(), lease.reference());
+                tracing::error!(tenant, id, "an attempt hangs; its lease is left to end");
+                End::Lost
+            }
         }
+    }
+
+    /// How long an attempt may go on past its deadline at most: each call that was sent is waited for
+    /// and what it came to is stored, and so is how the attempt ended.
+    fn grace(&self, leased: &Leased) -> Duration {
+        let statement = self.ledger_settings.statement_timeout;
+        let phases = leased.operation.phases().iter();
+        let calls = phases.filter_map(|it| match it.kind {
+            Kind::Call(calling) => Some(calling.timeout + statement),
+            Kind::Write => None,
+        });
+        calls.sum::<Duration>() + statement * 2
     }
 
     async fn to_the_end(&self, mut run: Run<'_>) -> End {

@@ -11,13 +11,22 @@ use crate::store::open::Inner;
 impl Inner {
     /// Lets the next attempt begin at once; `None` where that could not be written.
     pub(super) async fn release(&self, lease: &Lease, nothing_sent: bool) -> Option<Fenced> {
-        self.in_time(self.ledger.release_lease(lease, nothing_sent))
-            .await
+        let before = self.points.reach("store.leased.before_release").await;
+        before.ok()?;
+        let ended = self
+            .in_time(self.ledger.release_lease(lease, nothing_sent))
+            .await;
+        let after = self.points.reach("store.leased.after_release").await;
+        after.ok().and(ended)
     }
 
     /// Lets nobody but an operator go on; `None` where that could not be written.
     pub(super) async fn mark_unknown(&self, lease: &Lease) -> Option<Fenced> {
-        self.in_time(self.ledger.mark_unknown(lease)).await
+        let before = self.points.reach("store.leased.before_unknown").await;
+        before.ok()?;
+        let ended = self.in_time(self.ledger.mark_unknown(lease)).await;
+        let after = self.points.reach("store.leased.after_unknown").await;
+        after.ok().and(ended)
     }
 
     async fn in_time(

@@ -19,7 +19,13 @@ impl Inner {
         ticks.tick().await;
         loop {
             ticks.tick().await;
-            match timeout(period, self.background.renew(lease)).await {
+            let before = self.points.reach("store.leased.before_renew").await;
+            if before.is_err() {
+                continue;
+            }
+            let renewed = timeout(period, self.background.renew(lease)).await;
+            self.points.reach("store.leased.after_renew").await.ok();
+            match renewed {
                 Ok(Ok(Fenced::Done(()))) => (),
                 Ok(Ok(Fenced::Lost)) => break,
                 Ok(Err(error)) => {

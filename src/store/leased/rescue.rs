@@ -1,10 +1,11 @@
 //! The rescuer: brings operations to their ends whose processes died and whose clients are gone.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::drive::End;
 use crate::ledger::Overdue;
@@ -17,15 +18,14 @@ const BATCH: i64 = 8;
 pub(in crate::store) fn start(inner: &Arc<Inner>) {
     let store = Arc::downgrade(inner);
     let period = inner.ledger_settings.rescue_interval;
-    inner.tasks.spawn_loop(async move {
-        let mut ticks = interval(period);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
+    inner.tasks.spawn_rounds(period, "rescuing", move || {
+        let store = Weak::clone(&store);
+        async move {
             let Some(inner) = Weak::upgrade(&store) else {
-                break;
+                return ControlFlow::Break(());
             };
             sweep(&inner).await;
+            ControlFlow::Continue(())
         }
     });
 }
@@ -36,6 +36,14 @@ async fn sweep(inner: &Arc<Inner>) {
         return;
     }
     let patience = inner.ledger_settings.operation_timeout;
+    if inner
+        .points
+        .reach("store.rescue.before_look")
+        .await
+        .is_err()
+    {
+        return;
+    }
     let found = timeout(patience, inner.background.overdue(&names, BATCH)).await;
     let overdue = match found {
         Ok(Ok(overdue)) => overdue,
@@ -66,6 +74,14 @@ impl Inner {
             return;
         };
         let deadline = Instant::now() + patience;
+        if self
+            .points
+            .reach("store.rescue.before_take_over")
+            .await
+            .is_err()
+        {
+            return;
+        }
         let held = match timeout(patience, self.background.take_over(&overdue)).await {
             Ok(Ok(Some(held))) => held,
             // Its client was quicker.
@@ -75,6 +91,14 @@ impl Inner {
                 return;
             }
         };
+        if self
+            .points
+            .reach("store.rescue.after_take_over")
+            .await
+            .is_err()
+        {
+            return;
+        }
         let (id, attempt) = (held.lease.reference(), held.lease.attempt);
         let tenant = overdue.tenant.as_str();
         let end = self.drive(held, &leased, deadline).await;

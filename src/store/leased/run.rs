@@ -99,15 +99,20 @@ impl Inner {
         carried: Carried,
     ) -> Result<Outcome<Response>, Error> {
         let mut attempt = self.attempt(claim);
+        self.points.reach("store.leased.before_latch").await?;
         match self.latch(&attempt).await {
             Latching::Latched => attempt.is_latched = true,
             Latching::Hint(Hint::Decided(decision)) => return Ok(Outcome::Decided(decision)),
             Latching::Hint(Hint::AskLedger { foreign }) => attempt.foreign = foreign,
         }
         let mut has_run = false;
-        let mut settled = self
-            .settle_leased(&attempt, &leased, carried, &mut has_run)
-            .await;
+        let mut settled = match self.points.reach("store.leased.after_latch").await {
+            Ok(()) => {
+                self.settle_leased(&attempt, &leased, carried, &mut has_run)
+                    .await
+            }
+            Err(injected) => Err(injected.into()),
+        };
         if let Ok(Settled::Committed(_, record)) = &mut settled {
             record.fingerprint = Some(attempt.claim.fingerprint);
         }
@@ -121,9 +126,7 @@ impl Inner {
             None => false,
         };
         if attempt.is_latched && !is_published {
-            // Without Redis, the latch ends by its own expiry.
-            let (identity, latch) = (&attempt.claim.identity, &attempt.latch);
-            drop(self.hot.release(identity, latch).await);
+            self.unlatch(&attempt).await;
         }
         self.tell_of_end(&attempt, record.map(|it| &**it), has_run);
         settled.map(|it| match it {

@@ -18,7 +18,7 @@ pub(crate) use process::Process;
 pub(crate) use raw::head;
 pub(crate) use recipe::{Recipe, RedisChoice};
 pub(crate) use storm::storm;
-pub(crate) use traces::{redis_at, shared_redis};
+pub(crate) use traces::{n_undelivered, redis_at, shared_redis};
 pub(crate) use variant::{VARIANTS, Variant};
 
 use std::future::Future;
@@ -32,14 +32,19 @@ const GLANCE: Duration = Duration::from_millis(10);
 
 /// Runs a test's body on a runtime with two threads, and calls it stuck where it does not end.
 pub(crate) fn run(body: impl Future<Output = ()>) {
+    run_for(PATIENCE, body);
+}
+
+/// The same, for a test that has more to do.
+pub(crate) fn run_for(patience: Duration, body: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .unwrap();
-    let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, Box::pin(body)).await });
+    let ended = runtime.block_on(async { tokio::time::timeout(patience, Box::pin(body)).await });
     runtime.shutdown_timeout(Duration::from_secs(5));
-    assert!(ended.is_ok(), "the test was not done after {PATIENCE:?}");
+    assert!(ended.is_ok(), "the test was not done after {patience:?}");
 }
 
 /// Waits until `is_so`, where the other side gives no signal. The test's patience ends the wait.

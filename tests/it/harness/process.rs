@@ -89,6 +89,18 @@ impl Process {
         text.unwrap_or_else(|| panic!("it never said {words:?}: {}", self.complaints()))
     }
 
+    /// Waits until it serves, and returns its address; `None` where it ends before that.
+    pub(crate) async fn serves_or_ends(&mut self) -> Option<String> {
+        let heard = self.out.wait_for(|it| it.contains("(admin http://"));
+        let heard = tokio::time::timeout(PATIENCE, heard).await;
+        let is_heard = heard.expect("it serves or ends").is_ok();
+        if is_heard {
+            Some(self.serves().await.0)
+        } else {
+            None
+        }
+    }
+
     /// Waits until it serves, and returns the addresses of API and admin as URLs.
     pub(crate) async fn serves(&mut self) -> (String, String) {
         let text = self.says("(admin http://").await;

@@ -1,5 +1,7 @@
 //! What a request leaves behind: values in Redis under the app's prefix, rows in the ledger.
 
+use std::collections::HashMap;
+
 use oncely::testkit::Pair;
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
@@ -70,4 +72,23 @@ pub(crate) async fn shared_redis() -> MultiplexedConnection {
 pub(crate) async fn redis_at(url: &str) -> MultiplexedConnection {
     let client = redis::Client::open(url).unwrap();
     client.get_multiplexed_async_connection().await.unwrap()
+}
+
+/// How many messages of the stream the Redis at `url` still has to deliver, or waits to be
+/// acknowledged, over all groups; `None` where it does not answer now.
+pub(crate) async fn n_undelivered(url: &str, stream: &str) -> Option<i64> {
+    let client = redis::Client::open(url).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.ok()?;
+    let mut asking = redis::cmd("XINFO");
+    asking.arg("GROUPS").arg(stream);
+    let groups: redis::RedisResult<Vec<HashMap<String, redis::Value>>> =
+        asking.query_async(&mut redis).await;
+    let number = |it: Option<&redis::Value>| match it {
+        Some(redis::Value::Int(n)) => *n,
+        _ => 0,
+    };
+    let groups = groups.unwrap_or_default();
+    let open =
+        |it: &HashMap<String, redis::Value>| number(it.get("lag")) + number(it.get("pending"));
+    Some(groups.iter().map(open).sum())
 }

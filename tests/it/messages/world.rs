@@ -8,7 +8,7 @@ use oncely::testkit::{
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use crate::harness::{Caller, Process, migrated};
+use crate::harness::{Caller, Process, migrated, n_undelivered};
 
 /// Short times, so that a test meets what takes minutes in production.
 const HURRIED: [(&str, &str); 17] = [
@@ -180,22 +180,8 @@ impl World {
 
     /// How many messages the broker still has to deliver, or waits to be acknowledged.
     pub(super) async fn n_undelivered(&self) -> i64 {
-        let mut redis = crate::harness::redis_at(self.redis.url()).await;
-        let groups: redis::RedisResult<Vec<std::collections::HashMap<String, redis::Value>>> =
-            redis::cmd("XINFO")
-                .arg("GROUPS")
-                .arg("t:s:charge.succeeded")
-                .query_async(&mut redis)
-                .await;
-        let number = |it: Option<&redis::Value>| match it {
-            Some(redis::Value::Int(n)) => *n,
-            _ => 0,
-        };
-        let groups = groups.unwrap_or_default();
-        groups
-            .iter()
-            .map(|it| number(it.get("lag")) + number(it.get("pending")))
-            .sum()
+        let asked = n_undelivered(self.redis.url(), "t:s:charge.succeeded").await;
+        asked.expect("Redis answers")
     }
 
     pub(super) async fn count(&self, statement: &str) -> i64 {

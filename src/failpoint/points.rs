@@ -1,0 +1,88 @@
+//! The names of all fail points, path by path, each path in the order of its steps.
+//!
+//! `tests/it/crash` compares the list with the source, and goes through all of it.
+
+/// Every name that `reach` is called with.
+pub const POINTS: &[&str] = &[
+    // An operation inside Postgres: latch, claim, work, commit, publish.
+    "store.transactional.before_latch",
+    "store.transactional.after_latch",
+    "store.transactional.after_begin",
+    "store.transactional.after_acquire",
+    "store.transactional.after_work",
+    "store.transactional.before_commit",
+    "store.transactional.after_commit",
+    "store.transactional.after_lost_race",
+    "store.transactional.before_publish",
+    "store.transactional.after_publish",
+    "store.latch.before_release",
+    "store.latch.after_release",
+    // An operation with effects outside of it: claim, phases, call, answer, and the heartbeat.
+    "store.leased.before_latch",
+    "store.leased.after_latch",
+    "store.leased.after_claim",
+    "store.leased.before_advance",
+    "store.leased.after_phase",
+    "store.leased.before_call",
+    "store.leased.after_call",
+    "store.leased.before_complete",
+    "store.leased.after_complete",
+    "store.leased.before_release",
+    "store.leased.after_release",
+    "store.leased.before_unknown",
+    "store.leased.after_unknown",
+    "store.leased.before_renew",
+    "store.leased.after_renew",
+    // The rescuer of such operations.
+    "store.rescue.before_look",
+    "store.rescue.before_take_over",
+    "store.rescue.after_take_over",
+    // The sweeper, and the watch over the ledger's epoch.
+    "store.prune.before_batch",
+    "store.prune.after_batch",
+    "store.epoch.before_confirm",
+    "store.epoch.after_confirm",
+    // The relay: leases, claim, publish, settle.
+    "outbox.lease.before_renew",
+    "outbox.lease.after_renew",
+    "outbox.relay.before_claim",
+    "outbox.relay.after_claim",
+    "outbox.relay.before_publish",
+    "outbox.relay.after_publish",
+    "outbox.relay.before_settle",
+    "outbox.relay.after_settle",
+    // The relay's chores: is the broker the same, is anything missing, partitions.
+    "outbox.watch.before_look",
+    "outbox.watch.before_remember",
+    "outbox.watch.after_remember",
+    "outbox.reconcile.before_slice",
+    "outbox.reconcile.before_commit",
+    "outbox.reconcile.after_commit",
+    "outbox.housekeeping.before_round",
+    "outbox.housekeeping.after_round",
+    // A consumer: receive, begin, insert, effect, commit, acknowledge; and what is set aside.
+    "inbox.consume.after_receive",
+    "inbox.consume.before_begin",
+    "inbox.consume.after_insert",
+    "inbox.consume.after_apply",
+    "inbox.consume.before_commit",
+    "inbox.consume.after_commit",
+    "inbox.consume.before_ack",
+    "inbox.consume.after_ack",
+    "inbox.consume.before_set_aside",
+    "inbox.consume.after_set_aside",
+    // What the broker gives out again.
+    "inbox.redelivered.before_begin",
+    "inbox.redelivered.before_commit",
+    "inbox.redelivered.after_commit",
+    // What waits, and what is given up.
+    "inbox.waiting.before_claim",
+    "inbox.waiting.after_count",
+    "inbox.waiting.after_apply",
+    "inbox.waiting.before_commit",
+    "inbox.waiting.after_commit",
+    "inbox.waiting.before_settle",
+    "inbox.waiting.after_settle",
+    "inbox.dead_letter.before_commit",
+    "inbox.dead_letter.after_commit",
+];
