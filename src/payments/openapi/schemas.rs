@@ -10,11 +10,12 @@ pub(super) fn schemas() -> Value {
         invoices(),
         stock_and_carts(),
     ];
-    let members = rooms.into_iter().filter_map(|it| match it {
-        Value::Object(members) => Some(members),
-        _ => None,
-    });
-    Value::Object(members.flatten().collect())
+    let members = rooms.iter().filter_map(Value::as_object).flatten();
+    Value::Object(
+        members
+            .map(|(name, it)| (name.clone(), it.clone()))
+            .collect(),
+    )
 }
 
 /// What the others are made of.

@@ -73,7 +73,8 @@ async fn serve(config: &Config, points: &FailPoints, stub_lock: bool) -> String 
         .unwrap();
     let options = Options::new(&config.http, &config.idempotency).unwrap();
     let tokens = Tokens::new(&config.auth);
-    let routes = payments::routes(&store, options, tokens, &config.processor).unwrap();
+    let routes =
+        payments::routes(&store, options, tokens, (&config.processor, &config.tax)).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tasks.spawn_loop(async move { axum::serve(listener, routes).await.unwrap() });
