@@ -8,6 +8,7 @@ use sqlx::{PgConnection, PgPool, Row};
 use tokio::sync::watch;
 
 use super::error::{Class, Error, Operation};
+use super::step::{Step, measured};
 use super::tx::Tx;
 use crate::config;
 
@@ -98,7 +99,8 @@ impl Ledger {
     ///
     /// The connection is closed.
     pub async fn begin(&self) -> Result<Tx, Error> {
-        Tx::begin(self.reader().await?, self.enqueued.clone()).await
+        let begun = async { Tx::begin(self.reader().await?, self.enqueued.clone()).await };
+        measured(Step::Begin, begun).await
     }
 
     /// The pool, for reads of the host application. A write belongs into a transaction.

@@ -40,6 +40,7 @@ mod lookup;
 mod migrate;
 mod prune;
 mod reader;
+mod step;
 mod tx;
 
 pub use acquire::Acquired;

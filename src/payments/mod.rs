@@ -6,6 +6,7 @@
 
 mod charges;
 mod consumers;
+mod effects;
 mod inventory;
 mod journal;
 mod migrate;
@@ -23,6 +24,7 @@ use crate::store::Store;
 
 pub use charges::{CHARGE_SUCCEEDED, Charge, ChargeRequest, ChargeSucceeded, DECLINED_SOURCES};
 pub use consumers::consumers;
+pub use effects::effects;
 pub use inventory::Inventory;
 pub use journal::Journal;
 pub use migrate::{is_migrated, migrate};

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use crate::config;
 use crate::ledger::Ledger;
 use crate::shutdown::Tasks;
+use crate::telemetry::chores::{self, Chore};
 
 /// A pause between two full batches, so that a long backlog leaves the disk to the foreground.
 const BREATH: Duration = Duration::from_millis(100);
@@ -14,6 +15,7 @@ const BREATH: Duration = Duration::from_millis(100);
 /// Prunes every `interval`, batch after batch until one is not full.
 pub(super) fn start(ledger: Ledger, settings: &config::Ledger, tasks: &Tasks) {
     let (interval, patience) = (settings.prune_interval, settings.operation_timeout);
+    chores::done(Chore::Sweeper);
     tasks.spawn_loop(async move {
         let mut ticks = tokio::time::interval(interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -32,6 +34,7 @@ async fn sweep(ledger: &Ledger, patience: Duration) {
             Ok(Ok((n, is_full))) => {
                 n_deleted += n;
                 if !is_full {
+                    chores::done(Chore::Sweeper);
                     break;
                 }
                 tokio::time::sleep(BREATH).await;
