@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::connection::Ledger;
 use super::error::{Error, Operation};
-use super::step::{Step, measured};
+use super::step::Step;
 use super::tx::Tx;
 use crate::config;
 use crate::domain::{Claim, Stored};
@@ -100,11 +100,9 @@ impl Ledger {
             .bind(status)
             .bind(headers)
             .bind(body);
-        let row: Option<Completed> = measured(Step::Complete, async {
-            let row = insert.fetch_optional(&mut **tx).await;
-            row.map_err(Error::driver(Operation::Complete))
-        })
-        .await?;
+        let step = Step::Complete.begin();
+        let row = insert.fetch_optional(&mut **tx).await;
+        let row: Option<Completed> = step.ended(row.map_err(Error::driver(Operation::Complete)))?;
         Ok(row.map_or(Completion::Lost, Completion::Stored))
     }
 

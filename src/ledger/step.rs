@@ -1,7 +1,5 @@
 //! One step on Postgres, measured from its beginning to its end, whatever its end is.
 
-use std::future::Future;
-
 use tokio::time::Instant;
 
 use super::error::{Class, Error};
@@ -17,31 +15,23 @@ pub(super) enum Step {
     Commit,
 }
 
-/// A step under way. Dropped, it was given up: it took as long as its caller's patience, and that is
-/// what a slow Postgres looks like.
-struct UnderWay {
+/// A step under way. Dropped before [`UnderWay::ended`], it was given up: it took as long as its
+/// caller's patience, and that is what a slow Postgres looks like.
+///
+/// It wraps a result and not a future, which it would make twice as large.
+#[derive(Debug)]
+pub(super) struct UnderWay {
     step: Step,
     since: Instant,
     class: Option<Class>,
 }
 
-/// Does `work`, and records how long it took and what went wrong.
-pub(super) async fn measured<T>(
-    step: Step,
-    work: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    let given_up = match step {
-        Step::Commit => Class::Indeterminate,
-        Step::Begin | Step::Acquire | Step::LookUp | Step::Complete => Class::Transient,
-    };
-    let mut under_way = UnderWay {
-        step,
-        since: Instant::now(),
-        class: Some(given_up),
-    };
-    let ended = work.await;
-    under_way.class = ended.as_ref().err().map(|it| it.class);
-    ended
+impl UnderWay {
+    /// The step's end, with what it came to.
+    pub(super) fn ended<T>(mut self, result: Result<T, Error>) -> Result<T, Error> {
+        self.class = result.as_ref().err().map(|it| it.class);
+        result
+    }
 }
 
 impl Drop for UnderWay {
@@ -54,6 +44,19 @@ impl Drop for UnderWay {
 }
 
 impl Step {
+    /// Begins to measure it.
+    pub(super) fn begin(self) -> UnderWay {
+        let given_up = match self {
+            Self::Commit => Class::Indeterminate,
+            Self::Begin | Self::Acquire | Self::LookUp | Self::Complete => Class::Transient,
+        };
+        UnderWay {
+            step: self,
+            since: Instant::now(),
+            class: Some(given_up),
+        }
+    }
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Begin => "begin",
