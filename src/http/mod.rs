@@ -26,6 +26,7 @@ mod health;
 mod policy;
 mod problem;
 mod routes;
+mod traced;
 mod tx;
 
 pub use authenticate::Tokens;

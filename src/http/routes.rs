@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::handler::Handler;
-use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, get, on};
 use axum::{Extension, Router};
@@ -21,6 +21,7 @@ use super::guard::Guard;
 use super::headers::{IDEMPOTENCY_STATUS, Status};
 use super::policy::{Kind, Policy};
 use super::problem::{Code, Problem};
+use super::traced::traced;
 use crate::config;
 use crate::domain::{Fingerprinter, HeaderAllowList, HeaderRefused, Operation, Tenant};
 use crate::store::{Error, Leased, LeasedOperation, Store};
@@ -213,6 +214,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             .layer(DefaultBodyLimit::max(limit))
             .layer(CatchPanicLayer::custom(panicked))
             .layer(map_response(ignored_unless_said))
+            .layer(from_fn(traced))
     }
 
     fn mutating<H: Handler<T, S>, T: 'static>(

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::problem::{Code, Problem};
-use crate::domain::Aggregate;
+use crate::domain::{Aggregate, trace_id};
 use crate::ledger;
 use crate::outbox::{self, EnqueueError, Event, LockedAggregate};
 
@@ -112,6 +112,10 @@ impl Tx {
 
 pub(super) fn trace_of(parts: &Parts) -> Vec<(&'static str, String)> {
     let value = |name| parts.headers.get(name)?.to_str().ok();
+    // What is no trace is a caller's text, and would be stored with the event.
+    if value(TRACE[0]).and_then(trace_id).is_none() {
+        return Vec::new();
+    }
     let found = TRACE.map(|name| value(name).map(|it| (name, it.to_owned())));
     found.into_iter().flatten().collect()
 }
