@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!   gauges   every two seconds, in each process: backlog, dead letters, what holds its key for long
-//!   tables   every half minute, in each process: what grows, and whether retention is kept
+//!   tables   every 15 seconds, in each process: what grows, and whether retention is kept
 //!   effects  every ten seconds, where events are relayed: operations against what came of them
 //! ```
 //!

@@ -15,7 +15,7 @@ use crate::telemetry::chores::{self, Chore};
 /// How often the gauges are set. Prometheus rarely asks more often than every five seconds.
 const GAUGES: Duration = Duration::from_secs(2);
 /// How often tables are measured, which looks at each of their files.
-const TABLES: Duration = Duration::from_secs(30);
+const TABLES: Duration = Duration::from_secs(15);
 /// How often effects are compared with operations.
 const EFFECTS: Duration = Duration::from_secs(10);
 /// How long one look may take.

@@ -163,6 +163,7 @@ pub(crate) fn register_consumer(consumer: &'static str) {
 }
 
 pub(crate) fn published(topic: &str, n: u64) {
+    counter!(PUBLISH_REFUSED, "topic" => topic.to_owned()).increment(0);
     counter!(PUBLISHED, "topic" => topic.to_owned()).increment(n);
 }
 

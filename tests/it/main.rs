@@ -7,6 +7,7 @@ mod client;
 mod config;
 mod conformance;
 mod docs;
+mod drills;
 mod faults;
 mod guarantees;
 mod harness;
