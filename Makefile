@@ -14,7 +14,7 @@ ARGS ?=
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-setup: ## Install what is missing: a compiler, Rust, redis-server, Postgres
+setup: ## Install what is missing: a compiler, Rust, redis-server, Postgres, Prometheus
 	@scripts/setup.sh
 
 dev: setup ## Run everything with a private Redis and Postgres; Ctrl-C removes all of it

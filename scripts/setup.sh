@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what `make dev` and `make test` need and this machine lacks: a C compiler and make, Rust, curl,
-# ps, redis-server, Postgres and psql. It is quick where nothing is missing, and leaves no service
+# ps, redis-server, Postgres, psql and Prometheus, which the drills of the runbook ask. It is quick where nothing is missing, and leaves no service
 # running that was not running before. Debian, Ubuntu and macOS; elsewhere it says what to install.
 set -eu
 
@@ -44,6 +44,7 @@ postgres_version() { "$1" --version | sed -n 's/^postgres (PostgreSQL) \([0-9.]*
 redis_version() { "$1" --version | sed -n 's/.* v=\([0-9.]*\).*/\1/p'; }
 
 has_redis() { redis_server >/dev/null; }
+has_prometheus() { has prometheus && has promtool; }
 has_postgres() { postgres_bin >/dev/null; }
 # Homebrew does not link a versioned Postgres into PATH; its psql is beside it.
 has_psql() { has psql || { has_postgres && [ -x "$(postgres_bin)/psql" ]; }; }
@@ -63,6 +64,7 @@ look() {
     has_redis || missing="$missing redis-server"
     has_postgres || missing="$missing postgresql"
     has_psql || missing="$missing postgresql-client"
+    has_prometheus || missing="$missing prometheus"
     has curl || missing="$missing curl"
     # Elsewhere the certificates have other places, and come with curl.
     ! has apt-get || [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
@@ -124,12 +126,14 @@ install_debian() {
         $missing >&2 || fail "apt-get failed; install by hand:$missing"
     unquiet_services
     trap - EXIT INT TERM HUP
-    case $missing in
-        *redis-server*)
-            # Nor must it run from the next boot on. In a container there is no systemd to tell.
-            ! has systemctl || as_root systemctl disable -q redis-server >/dev/null 2>&1 || true
-            ;;
-    esac
+    # Nor must they run from the next boot on. In a container there is no systemd to tell.
+    for service in redis-server prometheus; do
+        case $missing in
+            *$service*)
+                ! has systemctl || as_root systemctl disable -q "$service" >/dev/null 2>&1 || true
+                ;;
+        esac
+    done
 }
 
 install_macos() {
@@ -140,6 +144,7 @@ install_macos() {
     has_redis || formulas="$formulas redis"
     # It brings psql.
     has_postgres && has_psql || formulas="$formulas postgresql@17"
+    has_prometheus || formulas="$formulas prometheus"
     has curl || formulas="$formulas curl"
     if [ -n "$formulas" ]; then
         say "installing$formulas (brew)"

@@ -93,7 +93,8 @@ pub mod ledger;
 // 4. The two tiers as one.
 pub mod store;
 
-// 5. Events: enqueued with the operation, published, applied once.
+// 5. Events: enqueued with the operation, published, applied once; and what the books say of it all.
+pub mod audit;
 pub mod broker;
 pub mod inbox;
 pub mod outbox;

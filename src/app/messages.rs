@@ -7,17 +7,20 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::start::StartError;
+use crate::audit::Audit;
 use crate::broker::{Broker, RedisStreams, Unfit};
 use crate::config::{BrokerDurability, Config, Role};
 use crate::failpoint::FailPoints;
 use crate::inbox::{Consumer, Runner};
 use crate::outbox::{self, Relay};
+use crate::payments;
 use crate::store::Store;
+use crate::telemetry::process::set_roles;
 
 /// How long a start asks the broker what it is. One that does not answer is asked again by the relay.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Starts what `config.roles` name beside the API, on the store's tasks: their drain ends it.
+/// Starts what `config.roles` name beside the API, and the audit that each process has, on the store's tasks: their drain ends it.
 ///
 /// Relay and consumers have connections of their own, so that neither they nor requests can use up
 /// the other's.
@@ -29,6 +32,13 @@ pub async fn start_messages(
 ) -> Result<(), StartError> {
     let tasks = store.tasks();
     let has = |role| config.roles.contains(&role);
+    set_roles(config.roles.iter().map(ToString::to_string));
+    let effects = if has(Role::Relay) {
+        payments::effects()
+    } else {
+        Vec::new()
+    };
+    Audit::new(store.ledger(), config, effects).start(tasks);
     if has(Role::Api) {
         outbox::announce(store.ledger(), tasks);
     }

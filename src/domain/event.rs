@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::Tenant;
+use super::{Tenant, trace_id};
 
 /// How many shards the outbox has. Part of the schema: the migration's `CHECK` holds the same number.
 pub const SHARDS: u16 = 16;
@@ -71,6 +71,13 @@ pub struct Message {
     pub payload: Bytes,
     /// When it was enqueued, by the database's clock.
     pub created_at: OffsetDateTime,
+}
+
+impl Message {
+    /// The id of the trace that the event's request belonged to.
+    pub fn trace_id(&self) -> Option<&str> {
+        self.headers.get("traceparent").and_then(|it| trace_id(it))
+    }
 }
 
 impl Topic {

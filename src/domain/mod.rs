@@ -15,6 +15,7 @@ mod lease;
 mod record;
 mod response;
 mod scope;
+mod trace;
 
 pub use canonical_json::{BodyError, canonicalize};
 pub use claim::Claim;
@@ -28,3 +29,4 @@ pub use lease::{Carried, CarriedError, Lease, Progress, downstream_key};
 pub use record::{Record, State};
 pub use response::{HeaderAllowList, HeaderRefused, Response, Stored, is_storable};
 pub use scope::{Identity, Operation, ScopeError, Tenant};
+pub use trace::trace_id;

@@ -156,15 +156,37 @@ fn classify(cause: &RedisError) -> Class {
     }
 }
 
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Operation {
+    /// The label `command` of its metrics.
+    pub(super) const fn command(self) -> &'static str {
+        match self {
             Self::Connect => "connect",
             Self::Acquire => "acquire",
             Self::Complete => "complete",
             Self::Release => "release",
             Self::Probe => "probe",
-        })
+        }
+    }
+}
+
+impl Class {
+    /// The label `class` of its metrics.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Timeout => "timeout",
+            Self::Broken => "broken",
+            Self::Refused(Refusal::Full) => "full",
+            Self::Refused(Refusal::ReadOnly) => "read_only",
+            Self::Refused(Refusal::Other) => "refused",
+            Self::Unusable => "unusable",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.command())
     }
 }
 

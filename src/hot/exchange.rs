@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 use redis::RedisResult;
 use redis::aio::MultiplexedConnection;
 use tokio::task::unconstrained;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::error::{BreakerOpen, NoConnection, Verdict};
 use super::{Class, Error, Hot, Operation};
+use crate::telemetry::tiers;
 
 impl Hot {
     /// Does `work` on the connection that `route` leads to.
@@ -22,6 +23,17 @@ impl Hot {
         route: u64,
         work: W,
     ) -> Result<T, Error>
+    where
+        W: FnOnce(MultiplexedConnection) -> F + Send,
+        F: Future<Output = RedisResult<T>> + Send,
+    {
+        let since = Instant::now();
+        let ended = self.attempt(operation, route, work).await;
+        tiers::hot_took(operation.command(), since.elapsed());
+        ended.inspect_err(|error| tiers::hot_failed(error.class.as_str()))
+    }
+
+    async fn attempt<T, W, F>(&self, operation: Operation, route: u64, work: W) -> Result<T, Error>
     where
         W: FnOnce(MultiplexedConnection) -> F + Send,
         F: Future<Output = RedisResult<T>> + Send,

@@ -11,7 +11,7 @@ use super::code::Code;
 use super::problem::Problem;
 use super::routes::Layer;
 use super::tx::{Keeping, Slot};
-use crate::domain::{self, Carried, Claim, Decision, Operation, Stored, is_storable};
+use crate::domain::{self, Carried, Claim, Decision, Operation, Stored, Tenant, is_storable};
 use crate::ledger;
 use crate::store::{Error, Finished, Keep, Leased, Outcome, Patience};
 use crate::telemetry::metrics::{self, Label};
@@ -42,7 +42,9 @@ where
     };
     let operation = operation.clone();
     if let Some(claim) = claim {
+        let whose = Whose::of(&claim);
         let observe = move |ended: &Answered| {
+            whose.note(&operation, ended);
             note(&operation, label_of(ended), ended.as_ref().err());
         };
         let ended = layer.store.transactional(claim, patience, work, observe);
@@ -59,6 +61,28 @@ where
         .unkeyed(work, observe)
         .await
         .map(Outcome::NotKept)
+}
+
+/// Whose request it is. A 422 spike has one author, and a metric must not name him: the log does.
+struct Whose {
+    tenant: Tenant,
+    id: String,
+}
+
+impl Whose {
+    fn of(claim: &Claim) -> Self {
+        Self {
+            tenant: claim.tenant.clone(),
+            id: claim.identity.reference(),
+        }
+    }
+
+    fn note<T>(&self, operation: &Operation, ended: &Result<Outcome<T>, Error>) {
+        if matches!(ended, Ok(Outcome::Decided(Decision::Mismatch))) {
+            let (tenant, id) = (self.tenant.as_str(), &self.id);
+            tracing::info!(tenant, %operation, id, "422: the key was used for another request");
+        }
+    }
 }
 
 /// Counts an end, and logs its error: here, once, with the whole chain.
@@ -93,7 +117,9 @@ pub(super) async fn execute_leased(
     operation_and_request: (Leased, Carried),
 ) -> Result<Outcome<domain::Response>, Error> {
     let operation = operation.clone();
+    let whose = Whose::of(&claim);
     let observe = move |ended: &Result<Outcome<domain::Response>, Error>| {
+        whose.note(&operation, ended);
         note(&operation, label_of(ended), ended.as_ref().err());
     };
     let ended = layer

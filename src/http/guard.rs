@@ -57,6 +57,7 @@ impl Guard {
         S: Send + 'static,
     {
         let operation = self.operation(&request);
+        let _took = Took::of(&operation);
         let deadline = Instant::now() + self.layer.options.request_timeout;
         let (parts, body) = request.into_parts();
         let (claim, body) = match self.checked(&operation, &parts, body, deadline).await {
@@ -91,6 +92,7 @@ impl Guard {
             // A nested router: the rescuer looks for it by its whole name.
             self.layer.store.register(operation.clone(), leased.clone());
         }
+        let _took = Took::of(&operation);
         let deadline = Instant::now() + self.layer.options.request_timeout;
         let (parts, body) = request.into_parts();
         let checked = self.checked(&operation, &parts, body, deadline).await;
@@ -226,6 +228,27 @@ impl Guard {
             headers: headers.collect(),
             body,
         }
+    }
+}
+
+/// Measures a request until it is dropped: answered, or given up by its client.
+struct Took<'a> {
+    operation: &'a Operation,
+    since: Instant,
+}
+
+impl<'a> Took<'a> {
+    fn of(operation: &'a Operation) -> Self {
+        Self {
+            operation,
+            since: Instant::now(),
+        }
+    }
+}
+
+impl Drop for Took<'_> {
+    fn drop(&mut self) {
+        metrics::request_took(self.operation, self.since.elapsed());
     }
 }
 

@@ -8,6 +8,9 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 /// Request: which attempt of the operation this is, counted from 1. Absent means 1.
 pub const ONCELY_ATTEMPT: HeaderName = HeaderName::from_static("oncely-attempt");
 
+/// Request: the caller's name for this request, for the log. Answer: the same, where it was taken.
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// Answer: what the key came to, one of [`Status`].
 pub const IDEMPOTENCY_STATUS: HeaderName = HeaderName::from_static("idempotency-status");
 

@@ -31,6 +31,7 @@ mod policy;
 mod prefer;
 mod problem;
 mod routes;
+mod traced;
 mod tx;
 
 pub use authenticate::Tokens;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::handler::Handler;
-use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, get, on};
 use axum::{Extension, Router};
@@ -22,6 +22,7 @@ use super::guard::Guard;
 use super::headers::{IDEMPOTENCY_STATUS, Status};
 use super::policy::{Kind, Policy};
 use super::problem::Problem;
+use super::traced::traced;
 use crate::config;
 use crate::domain::{Fingerprinter, HeaderAllowList, HeaderRefused, Operation, Tenant};
 use crate::store::{Error, Leased, LeasedOperation, Store, WaitingRoom};
@@ -216,6 +217,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             .layer(DefaultBodyLimit::max(limit))
             .layer(CatchPanicLayer::custom(panicked))
             .layer(map_response(ignored_unless_said))
+            .layer(from_fn(traced))
     }
 
     fn mutating<H: Handler<T, S>, T: 'static>(

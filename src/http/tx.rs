@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::code::Code;
 use super::problem::Problem;
-use crate::domain::Aggregate;
+use crate::domain::{Aggregate, trace_id};
 use crate::ledger;
 use crate::outbox::{self, EnqueueError, Event, LockedAggregate};
 
@@ -115,6 +115,10 @@ impl Tx {
 /// The headers that carry on a request's trace, for an event that its handler enqueues without [`Tx`].
 pub fn trace_of(headers: &HeaderMap) -> Vec<(&'static str, String)> {
     let value = |name| headers.get(name)?.to_str().ok();
+    // What is no trace is a caller's text, and would be stored with the event.
+    if value(TRACE[0]).and_then(trace_id).is_none() {
+        return Vec::new();
+    }
     let found = TRACE.map(|name| value(name).map(|it| (name, it.to_owned())));
     found.into_iter().flatten().collect()
 }

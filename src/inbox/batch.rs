@@ -154,7 +154,8 @@ pub(super) async fn fail(desk: &Desk, message: &Message, error: &str) -> Result<
     desk.points.reach("inbox.consume.after_set_aside").await?;
     metrics::failed(desk.name(), 1);
     metrics::given_up(desk.name(), u64::from(is_last));
-    tracing::warn!(consumer = desk.name(), message.id = %message.id, error, "apply a message");
+    tracing::warn!(consumer = desk.name(), message.id = %message.id,
+        trace = message.trace_id(), error, "apply a message");
     desk.changed.notify_one();
     Ok(())
 }

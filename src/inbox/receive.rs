@@ -99,6 +99,7 @@ impl Seat<'_> {
             if !deliveries.is_empty() {
                 self.work_off(deliveries).await?;
             }
+            metrics::turned(self.desk.name());
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 use super::connection::Ledger;
 use super::error::{Error, Operation};
 use super::lookup::look_up;
+use super::step::Step;
 use super::tx::Tx;
 use crate::config;
 use crate::domain::{Claim, Record};
@@ -59,10 +60,11 @@ impl Ledger {
     ///
     /// What was claimed ends with the transaction.
     pub async fn acquire(&self, tx: &mut Tx, claim: &Claim) -> Result<Acquired, Error> {
-        match self.settings.claim {
+        let step = Step::Acquire.begin();
+        step.ended(match self.settings.claim {
             config::Claim::Advisory => self.lock_then_look_up(tx, claim).await,
             config::Claim::InsertWait => self.insert_then_look_up(tx, claim).await,
-        }
+        })
     }
 
     /// Lock first, lookup second, as two statements: the lookup's snapshot must be younger than

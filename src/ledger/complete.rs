@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 
 use super::connection::Ledger;
 use super::error::{Error, Operation};
+use super::step::Step;
 use super::tx::Tx;
 use crate::config;
 use crate::domain::{Claim, Stored};
@@ -90,7 +91,7 @@ impl Ledger {
             config::Claim::InsertWait => UPDATE,
         };
         let (status, headers, body) = parts_of(stored);
-        let row: Option<Completed> = sqlx::query_as(statement)
+        let insert = sqlx::query_as(statement)
             .bind(claim.tenant.as_str())
             .bind(claim.identity.id())
             .bind(claim.operation.as_str())
@@ -98,10 +99,10 @@ impl Ledger {
             .bind(self.retention.as_secs_f64())
             .bind(status)
             .bind(headers)
-            .bind(body)
-            .fetch_optional(&mut **tx)
-            .await
-            .map_err(Error::driver(Operation::Complete))?;
+            .bind(body);
+        let step = Step::Complete.begin();
+        let row = insert.fetch_optional(&mut **tx).await;
+        let row: Option<Completed> = step.ended(row.map_err(Error::driver(Operation::Complete)))?;
         Ok(row.map_or(Completion::Lost, Completion::Stored))
     }
 

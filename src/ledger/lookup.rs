@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 
 use super::connection::Ledger;
 use super::error::{Error, Operation};
+use super::step::Step;
 use crate::domain::{Claim, Fingerprint, Record, Response, State, Stored};
 
 /// How long a record in progress is worth waiting for. It is the leased operations' row.
@@ -48,7 +49,8 @@ impl Ledger {
     /// has the key, or when a COMMIT's answer was lost.
     pub async fn look_up(&self, claim: &Claim) -> Result<Option<Record>, Error> {
         let mut tx = self.begin().await?;
-        let record = look_up(&mut tx, claim).await?;
+        let step = Step::LookUp.begin();
+        let record = step.ended(look_up(&mut tx, claim).await)?;
         tx.rollback().await?;
         Ok(record)
     }

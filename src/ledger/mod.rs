@@ -41,6 +41,7 @@ mod lookup;
 mod migrate;
 mod prune;
 mod reader;
+mod step;
 mod survey;
 mod tx;
 

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::error::{Class, Error, Operation};
 use super::reader::Reader;
+use super::step::Step;
 
 /// The transaction that an operation's effects belong into. Use it as a `PgConnection`:
 /// `sqlx::query("…").execute(&mut *tx)`; nested transactions (`tx.begin()`) are savepoints.
@@ -55,9 +56,9 @@ impl Tx {
                 "a savepoint was left open",
             ));
         }
-        PgTransactionManager::commit(&mut self.connection)
-            .await
-            .map_err(Error::driver(Operation::Commit))?;
+        let step = Step::Commit.begin();
+        let committed = PgTransactionManager::commit(&mut self.connection).await;
+        step.ended(committed.map_err(Error::driver(Operation::Commit)))?;
         if self.has_events {
             self.enqueued.send_modify(|it| *it = it.wrapping_add(1));
         }

@@ -1,11 +1,10 @@
-//! What goes with shard 0: is the broker the same, is anything missing, partitions, trimming, gauges.
+//! What goes with shard 0: is the broker the same, is anything missing, partitions, trimming.
 
 use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use super::backlog::measure;
 use super::broker_watch::{look, remember, topics};
 use super::failure::{Failure, within};
 use super::forget::{forget_dead_letters, forget_events, forget_inbox};
@@ -22,9 +21,6 @@ const NOW: &str = "SELECT clock_timestamp()";
 
 /// How often partitions are seen to. The first is made ahead of three spans of a minute or more.
 const HOUSEKEEPING: Duration = Duration::from_secs(30);
-
-/// How often the gauges are set.
-const GAUGES: Duration = Duration::from_secs(1);
 
 /// How long a whole chore may take. Each of its statements is bounded by the ledger's settings.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -57,7 +53,6 @@ struct Due {
     epoch: Instant,
     reconcile: Instant,
     housekeeping: Instant,
-    gauges: Instant,
 }
 
 impl Chores<'_> {
@@ -72,7 +67,6 @@ impl Chores<'_> {
             epoch: now,
             reconcile: now,
             housekeeping: now,
-            gauges: now,
         };
         let mut repeats = Repeats::default();
         loop {
@@ -86,10 +80,6 @@ impl Chores<'_> {
     async fn round(&self, due: &mut Due, repeats: &mut Repeats) {
         if is_due(&mut due.epoch, self.outbox.epoch_interval) {
             told(self.watch(repeats).await, "looking at the broker");
-        }
-        if is_due(&mut due.gauges, GAUGES) {
-            let measured = within(PATIENCE, "the backlog", measure(self.ledger)).await;
-            told(measured.map(|_| ()), "measuring the backlog");
         }
         if is_due(&mut due.reconcile, self.outbox.reconcile_interval) {
             // Bounded slice by slice: a round over many of them may take its time.

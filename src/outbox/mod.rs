@@ -14,7 +14,6 @@
 //! aggregates there is none.
 
 mod aggregate;
-mod backlog;
 mod broker_watch;
 mod chores;
 mod claim;

@@ -16,7 +16,6 @@ use super::pace::{Pace, split};
 use super::settle::{Outcome, settle};
 use crate::backoff::{draw, up_to};
 use crate::breaker::State;
-use crate::clock;
 use crate::config;
 use crate::domain::{Message, Topic};
 use crate::failpoint::FailPoints;
@@ -339,9 +338,8 @@ impl<'a> Pump<'a> {
     /// Sets the gauges of this relay.
     fn show(&self) {
         let n_shards = self.leases.usable(Instant::now()).len();
-        let unix = clock::now() - time::OffsetDateTime::UNIX_EPOCH;
         let n_shards = u64::try_from(n_shards).unwrap_or(u64::MAX);
-        messages::set_relay(unix.as_seconds_f64(), n_shards, f64::from(self.pace.rate()));
+        messages::set_relay(n_shards, f64::from(self.pace.rate()));
     }
 }
 

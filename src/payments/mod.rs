@@ -7,6 +7,7 @@
 mod carts;
 mod charges;
 mod consumers;
+mod effects;
 mod inventory;
 #[cfg(feature = "cli")]
 mod invoices;
@@ -35,6 +36,7 @@ use crate::store::Store;
 pub use carts::{Cart, CartLine};
 pub use charges::{CHARGE_SUCCEEDED, Charge, ChargeRequest, ChargeSucceeded, DECLINED_SOURCES};
 pub use consumers::consumers;
+pub use effects::effects;
 pub use inventory::Inventory;
 #[cfg(feature = "cli")]
 pub use invoices::{

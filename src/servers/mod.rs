@@ -41,6 +41,7 @@ mod warden;
 mod will;
 
 pub mod postgres;
+pub mod prometheus;
 pub mod redis;
 
 pub use binaries::{check_installed, psql};

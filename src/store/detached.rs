@@ -2,6 +2,8 @@
 
 use std::future::Future;
 
+use tracing::Instrument as _;
+
 use super::error::Error;
 use super::open::Store;
 use crate::ledger;
@@ -19,7 +21,7 @@ impl Store {
         &self,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
-        let task = self.inner.tasks.spawn(work);
+        let task = self.inner.tasks.spawn(work.in_current_span());
         task.await.unwrap_or_else(|ended| {
             Err(Error::OutcomeUnknown(ledger::Error::commit_unanswered(
                 ended,

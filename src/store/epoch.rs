@@ -11,6 +11,7 @@ use crate::domain::Epoch;
 use crate::failpoint::FailPoints;
 use crate::ledger::Ledger;
 use crate::shutdown::Tasks;
+use crate::telemetry::chores::{self, Chore};
 
 /// The epoch as it was last confirmed. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -64,6 +65,7 @@ impl EpochWatch {
                 let before = self
                     .last
                     .swap(Some(Arc::new(Confirmed { epoch, asked_at })));
+                chores::done(Chore::Epoch);
                 if before.is_some_and(|it| it.epoch != epoch) {
                     tracing::warn!(?epoch, "the ledger has a new epoch: hot answers are stale");
                 }

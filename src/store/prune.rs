@@ -9,6 +9,7 @@ use crate::config;
 use crate::failpoint::FailPoints;
 use crate::ledger::Ledger;
 use crate::shutdown::Tasks;
+use crate::telemetry::chores::{self, Chore};
 use crate::telemetry::sweep;
 
 /// A pause between two full batches, so that a long backlog leaves the disk to the foreground.
@@ -18,6 +19,7 @@ const BREATH: Duration = Duration::from_millis(100);
 pub(super) fn start(ledger: Ledger, settings: &config::Ledger, tasks: &Tasks, points: &FailPoints) {
     let patience = settings.operation_timeout;
     let points = points.clone();
+    chores::done(Chore::Sweeper);
     tasks.spawn_rounds(settings.prune_interval, "pruning", move || {
         let (ledger, points) = (ledger.clone(), points.clone());
         async move {
@@ -43,6 +45,7 @@ async fn prune(ledger: &Ledger, patience: Duration, points: &FailPoints) {
                 n_deleted += n;
                 sweep::pruned(n);
                 if !is_full {
+                    chores::done(Chore::Sweeper);
                     break;
                 }
                 tokio::time::sleep(BREATH).await;

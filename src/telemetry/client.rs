@@ -21,7 +21,7 @@ const BUDGET: &str = "oncely_client_budget_tokens";
 /// The site's breaker: 0 closed, 1 refuses retries, 2 refuses all, 3 waits for its probe.
 const BREAKER: &str = "oncely_client_breaker_state";
 /// How long servers ask to be left alone.
-const HINT: &str = "oncely_client_retry_after_seconds";
+pub(super) const HINT: &str = "oncely_client_retry_after_seconds";
 
 /// What came back for an attempt: the label `answer`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

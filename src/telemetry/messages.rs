@@ -3,6 +3,9 @@
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
+use super::books::wide;
+use super::chores::now;
+
 /// Events that a broker has taken, by topic.
 const PUBLISHED: &str = "oncely_outbox_published_total";
 /// Events that were made pending again, by cause.
@@ -39,8 +42,8 @@ const GAPS: &str = "oncely_inbox_gaps_total";
 const WAITING: &str = "oncely_inbox_waiting";
 /// Messages that were given up, by consumer.
 const DEAD_LETTERS: &str = "oncely_dead_letters_total";
-/// Dead letters that nobody has dealt with.
-const DEAD_LETTERS_OPEN: &str = "oncely_dead_letters_open";
+/// When a consumer last asked the broker and was answered, so that a dead one can't look healthy.
+const CONSUMER_SUCCESS: &str = "oncely_consumer_last_success_timestamp_seconds";
 
 /// Why an event was made pending again: the label `cause`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,9 +145,9 @@ fn describe_consumers() {
     describe_gauge!(WAITING, Unit::Count, "Messages that are set aside");
     describe_counter!(DEAD_LETTERS, Unit::Count, "Messages that were given up");
     describe_gauge!(
-        DEAD_LETTERS_OPEN,
-        Unit::Count,
-        "Dead letters that nobody has dealt with"
+        CONSUMER_SUCCESS,
+        Unit::Seconds,
+        "Unix time at which a consumer last had an answer from the broker and applied what it got"
     );
 }
 
@@ -155,9 +158,12 @@ pub(crate) fn register_consumer(consumer: &'static str) {
     failed(consumer, 0);
     early(consumer, 0);
     given_up(consumer, 0);
+    set_waiting(consumer, 0);
+    turned(consumer);
 }
 
 pub(crate) fn published(topic: &str, n: u64) {
+    counter!(PUBLISH_REFUSED, "topic" => topic.to_owned()).increment(0);
     counter!(PUBLISHED, "topic" => topic.to_owned()).increment(n);
 }
 
@@ -176,9 +182,9 @@ pub(crate) fn set_backlog(n_pending: u64, lag: f64, unconfirmed: f64) {
     gauge!(UNCONFIRMED).set(unconfirmed);
 }
 
-/// Sets what the relay is at: when its last round was, its shards, its rate.
-pub(crate) fn set_relay(unix_seconds: f64, n_shards: u64, rate: f64) {
-    gauge!(RELAY_SUCCESS).set(unix_seconds);
+/// Sets what the relay is at after a round: now, its shards, its rate.
+pub(crate) fn set_relay(n_shards: u64, rate: f64) {
+    gauge!(RELAY_SUCCESS).set(now());
     gauge!(RELAY_SHARDS).set(wide(n_shards));
     gauge!(RELAY_RATE).set(rate);
 }
@@ -221,14 +227,7 @@ pub(crate) fn set_waiting(consumer: &'static str, n: u64) {
     gauge!(WAITING, "consumer" => consumer).set(wide(n));
 }
 
-pub(crate) fn set_dead_letters_open(n: u64) {
-    gauge!(DEAD_LETTERS_OPEN).set(wide(n));
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a gauge is a float, and counts stay far below 2^53"
-)]
-fn wide(n: u64) -> f64 {
-    n as f64
+/// A consumer's turn was a success, if only in that there was nothing to do.
+pub(crate) fn turned(consumer: &'static str) {
+    gauge!(CONSUMER_SUCCESS, "consumer" => consumer).set(now());
 }

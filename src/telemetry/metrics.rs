@@ -1,9 +1,13 @@
 //! Every metric of requests: name, meaning and labels. Labels come from closed sets, and each series is born
 //! at zero, so that a rate has data before the first event.
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+use std::time::Duration;
 
-use super::messages;
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
+
+use super::{books, chores, messages, tiers};
 use crate::domain::Operation;
 
 /// Requests by operation and outcome: signal 1.
@@ -12,6 +16,8 @@ const REQUESTS: &str = "oncely_requests_total";
 const ATTEMPTS: &str = "oncely_attempts_total";
 /// Requests that were refused before anything was stored, by operation and problem code.
 const REFUSED: &str = "oncely_refused_total";
+/// How long a request takes from its head to its answer, by operation.
+pub(super) const REQUEST_SECONDS: &str = "oncely_request_seconds";
 /// 1 while the hot path is used, 0 while it is degraded.
 const HOT_UP: &str = "oncely_hot_up";
 /// 1 while the ledger's epoch is confirmed, 0 while it is not.
@@ -140,6 +146,11 @@ pub fn describe() {
         Unit::Count,
         "Requests refused before anything was stored"
     );
+    describe_histogram!(
+        REQUEST_SECONDS,
+        Unit::Seconds,
+        "How long a guarded request takes, refused ones too"
+    );
     describe_gauge!(
         HOT_UP,
         Unit::Count,
@@ -169,6 +180,11 @@ pub fn describe() {
     }
     messages::describe();
     super::sweep::describe();
+    tiers::describe();
+    books::describe();
+    chores::describe();
+    #[cfg(feature = "cli")]
+    super::process::describe();
     #[cfg(feature = "client")]
     super::client::describe();
 }
@@ -184,6 +200,7 @@ pub(crate) fn register_operation(operation: &Operation) {
     for code in REFUSALS {
         refused(operation, code).increment(0);
     }
+    drop(seconds(operation));
 }
 
 pub(crate) fn count_outcome(operation: &Operation, label: Label) {
@@ -205,6 +222,10 @@ pub(crate) fn add_waiting(n_more: i8) {
 
 pub(crate) fn count_wait(end: WaitEnd) {
     counter!(WAITS, "end" => end.as_str()).increment(1);
+}
+
+pub(crate) fn request_took(operation: &Operation, took: Duration) {
+    seconds(operation).record(took.as_secs_f64());
 }
 
 /// Sets the gauges of the two tiers.
@@ -231,6 +252,10 @@ fn attempts(operation: &Operation, number: u32) -> metrics::Counter {
         4.. => "4+",
     };
     counter!(ATTEMPTS, "operation" => operation.as_str().to_owned(), "attempt" => attempt)
+}
+
+fn seconds(operation: &Operation) -> metrics::Histogram {
+    histogram!(REQUEST_SECONDS, "operation" => operation.as_str().to_owned())
 }
 
 fn refused(operation: &Operation, code: &'static str) -> metrics::Counter {

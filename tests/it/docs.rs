@@ -8,7 +8,13 @@ use std::path::Path;
 use crate::tidy::tree;
 
 /// Pages at the root of the package; the others are in `docs`.
-const PAGES: &[&str] = &["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs"];
+const PAGES: &[&str] = &[
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "runbook.md",
+    "docs",
+];
 
 fn pages() -> BTreeMap<String, String> {
     tree(PAGES, &["md"])

@@ -9,6 +9,7 @@ mod conformance;
 mod crash;
 mod docs;
 mod doctor;
+mod drills;
 mod faults;
 mod guarantees;
 mod harness;

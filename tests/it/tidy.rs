@@ -25,7 +25,7 @@ const FLOORS: &[&[&str]] = &[
     &["config", "telemetry"],
     &["hot", "ledger", "client"],
     &["store"],
-    &["outbox", "broker", "inbox"],
+    &["outbox", "broker", "inbox", "audit"],
     &["http"],
     &["payments"],
     &["app", "cli"],

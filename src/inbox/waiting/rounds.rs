@@ -88,7 +88,8 @@ async fn one(desk: &Desk, claimed: &Claimed, stop: &CancellationToken) {
         Ended::Failed(failure) => {
             let error = failure.to_string();
             tracing::warn!(consumer = desk.name(), message.id = %claimed.message.id,
-                attempts = claimed.attempts, error, "apply a message");
+                trace = claimed.message.trace_id(), attempts = claimed.attempts, error,
+                "apply a message");
             metrics::failed(desk.name(), 1);
             let failed = || -> BoxFuture<'_, _> { Box::pin(settle::failed(desk, claimed, &error)) };
             given_up(desk, claimed, insist(desk, stop, failed).await, "failed");

@@ -1,11 +1,12 @@
 //! What the database says of the backlog, for the gauges.
 
-use super::failure::Failure;
-use crate::ledger::Ledger;
+use sqlx::PgConnection;
+
+use crate::ledger::{Error, Ledger};
 use crate::telemetry::messages;
 
 /// Up to here pending events are counted; beyond, the planner's estimate will do.
-const COUNT_MAX: i64 = 100_000;
+const COUNT_MAX: i64 = 10_000;
 
 const COUNT: &str = "
 SELECT count(*) FROM (SELECT 1 FROM oncely.outbox_pending LIMIT $1) counted";
@@ -37,34 +38,29 @@ SELECT coalesce((
     ORDER BY e.id LIMIT 1
 ), 0)::float8";
 
-/// The backlog at one moment.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Backlog {
-    pub(super) n_pending: u64,
-    /// Seconds.
-    pub(super) lag: f64,
-    /// Seconds.
-    pub(super) unconfirmed: f64,
+/// Reads the backlog and sets the gauges.
+pub(super) async fn measure(ledger: &Ledger) -> Result<(), Error> {
+    let mut reader = ledger.reader().await?;
+    let measured = read(&mut reader).await.map_err(Error::inspect)?;
+    reader.finish();
+    let (n_pending, lag, unconfirmed) = measured;
+    let n_pending = u64::try_from(n_pending).unwrap_or(0);
+    messages::set_backlog(n_pending, lag.max(0.0), unconfirmed.max(0.0));
+    Ok(())
 }
 
-/// Reads the backlog and sets the gauges.
-pub(super) async fn measure(ledger: &Ledger) -> Result<Backlog, Failure> {
-    let mut reader = ledger.reader().await?;
+async fn read(connection: &mut PgConnection) -> sqlx::Result<(i64, f64, f64)> {
     let count = sqlx::query_scalar(COUNT).bind(COUNT_MAX);
-    let mut n_pending: i64 = count.fetch_one(&mut *reader).await?;
+    let mut n_pending: i64 = count.fetch_one(&mut *connection).await?;
     if n_pending == COUNT_MAX {
-        let estimate: i64 = sqlx::query_scalar(ESTIMATE).fetch_one(&mut *reader).await?;
+        let estimate: i64 = sqlx::query_scalar(ESTIMATE)
+            .fetch_one(&mut *connection)
+            .await?;
         n_pending = n_pending.max(estimate);
     }
-    let lag: f64 = sqlx::query_scalar(LAG).fetch_one(&mut *reader).await?;
-    let unconfirmed = sqlx::query_scalar(UNCONFIRMED);
-    let unconfirmed: f64 = unconfirmed.fetch_one(&mut *reader).await?;
-    reader.finish();
-    let backlog = Backlog {
-        n_pending: u64::try_from(n_pending).unwrap_or(0),
-        lag: lag.max(0.0),
-        unconfirmed: unconfirmed.max(0.0),
-    };
-    messages::set_backlog(backlog.n_pending, backlog.lag, backlog.unconfirmed);
-    Ok(backlog)
+    let lag = sqlx::query_scalar(LAG).fetch_one(&mut *connection).await?;
+    let unconfirmed = sqlx::query_scalar(UNCONFIRMED)
+        .fetch_one(connection)
+        .await?;
+    Ok((n_pending, lag, unconfirmed))
 }
