@@ -14,11 +14,16 @@ use crate::config;
 /// Set on each new connection, because the server's defaults (off) leave the lock of a process
 /// that is gone, or cut off, in place for hours. `tcp_user_timeout` is ignored where the platform
 /// has none.
+///
+/// `jit`: on partitions without statistics the planner expects so many rows that it compiles our
+/// short statements for longer than it runs them: 700 ms instead of 2 for a batch of the inbox, and
+/// on a busy machine longer than the statement timeout.
 const SESSION: &str = "
 SELECT set_config('statement_timeout', $1, false),
        set_config('idle_in_transaction_session_timeout', $2, false),
        set_config('client_connection_check_interval', $3, false),
-       set_config('tcp_user_timeout', $4, false)";
+       set_config('tcp_user_timeout', $4, false),
+       set_config('jit', 'off', false)";
 
 /// 1 inside a transaction that somebody left open, 0 otherwise, in one simple-protocol trip.
 ///

@@ -39,6 +39,11 @@ fn every_session_has_its_timeouts_and_its_isolation() {
             .await
             .unwrap();
         assert_eq!(isolation, "read committed");
+        let jit: String = sqlx::query_scalar("SHOW jit")
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap();
+        assert_eq!(jit, "off", "short statements are not compiled");
     });
 }
 
