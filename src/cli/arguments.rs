@@ -9,6 +9,7 @@ use super::config::ConfigCommand;
 use super::dlq::DlqCommand;
 use super::key::KeyCommand;
 use super::outbox::OutboxCommand;
+use super::storm::StormCommand;
 use crate::config::{self, Config, Flag, Loaded, Secret, Sources};
 
 /// Makes payment APIs effectively-once: a Redis hot path in front of a Postgres ledger.
@@ -59,6 +60,8 @@ pub enum Command {
     /// Look at dead letters, redrive or discard them
     #[command(subcommand)]
     Dlq(DlqCommand),
+    /// Place orders while servers are killed, and show that each took effect once
+    Storm(StormCommand),
     /// Ask a running process whether it is ready
     Healthcheck(HealthcheckCommand),
     /// Show or check the configuration

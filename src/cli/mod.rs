@@ -17,6 +17,7 @@ mod output;
 mod run;
 mod runtime;
 mod serve;
+mod storm;
 mod table;
 
 pub use arguments::{
@@ -28,4 +29,5 @@ pub use dlq::{Bulk, DlqCommand, Which};
 pub use key::KeyCommand;
 pub use outbox::{ListArguments, OutboxCommand};
 pub use run::run;
+pub use storm::StormCommand;
 pub use table::Form;

@@ -22,6 +22,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Migrate(command) => command.run(&settings),
         Command::Ledger(command) => command.run(&settings),
         Command::Key(command) => command.run(&settings),
+        Command::Storm(command) => command.run(&settings),
         Command::Healthcheck(command) => command.run(&settings),
         Command::Config(command) => command.run(&settings),
     };

@@ -7,9 +7,9 @@ use super::messages;
 use crate::domain::Operation;
 
 /// Requests by operation and outcome: signal 1.
-const REQUESTS: &str = "oncely_requests_total";
+pub(crate) const REQUESTS: &str = "oncely_requests_total";
 /// Requests by operation and attempt: signal 2.
-const ATTEMPTS: &str = "oncely_attempts_total";
+pub(crate) const ATTEMPTS: &str = "oncely_attempts_total";
 /// Requests that were refused before anything was stored, by operation and problem code.
 const REFUSED: &str = "oncely_refused_total";
 /// 1 while the hot path is used, 0 while it is degraded.

@@ -62,6 +62,7 @@ fn help_explains_the_commands_and_what_wins() {
       key          Look at single keys, and settle by hand what nobody else can know
       outbox       Look at events on their way to the broker
       dlq          Look at dead letters, redrive or discard them
+      storm        Place orders while servers are killed, and show that each took effect once
       healthcheck  Ask a running process whether it is ready
       config       Show or check the configuration
       help         Print this message or the help of the given subcommand(s)

@@ -17,6 +17,7 @@ mod leased;
 mod messages;
 mod outbox;
 mod sql_contract;
+mod storm;
 mod testkit;
 mod tidy;
 mod words;

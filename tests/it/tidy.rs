@@ -20,6 +20,8 @@ const FLOORS: &[&[&str]] = &[
         "failpoint",
         "history",
         "servers",
+        "proxy",
+        "sandbox",
     ],
     &["config", "telemetry"],
     &["hot", "ledger", "client"],
@@ -27,6 +29,7 @@ const FLOORS: &[&[&str]] = &[
     &["outbox", "broker", "inbox"],
     &["http"],
     &["payments"],
+    &["storm"],
     &["app", "cli"],
     &["testkit"],
 ];

@@ -1,7 +1,8 @@
-//! A sandbox card processor over HTTP on loopback, with books of its own and bad days on command.
+//! A sandbox card processor over HTTP on loopback, with books of its own and bad days on command: for
+//! tests and for `oncely storm`.
 //!
 //! ```no_run
-//! use oncely::testkit::{Processor, Quirk};
+//! use oncely::sandbox::{Processor, Quirk};
 //!
 //! # async fn example() -> anyhow::Result<()> {
 //! let processor = Processor::start(true).await?;
