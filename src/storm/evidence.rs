@@ -14,8 +14,8 @@ use crate::history::{Expect, Report, check};
 use crate::telemetry::{messages, metrics};
 
 /// How long a key may answer 409 though nobody works on it: a lease of the settings that a storm
-/// uses, a statement and a transaction given up, and one interval of retries.
-pub(super) const IN_FLIGHT_MAX: Duration = Duration::from_secs(10);
+/// uses, a statement and a transaction given up, and one interval of retries; on a slow machine.
+pub(super) const IN_FLIGHT_MAX: Duration = Duration::from_secs(15);
 
 /// What a storm came to.
 #[derive(Debug, Clone, Serialize)]
@@ -140,6 +140,13 @@ impl Evidence {
             "the same answer when asked once more",
             operations.confirmed,
         );
+        let attempts = |is: fn(u32) -> bool| {
+            let some = self.attempts.iter().filter(|(n, _)| is(**n));
+            some.map(|(_, n_operations)| n_operations).sum()
+        };
+        push("attempts", "operations with one", attempts(|it| it <= 1));
+        push("", "with two", attempts(|it| it == 2));
+        push("", "with three or more", attempts(|it| 2 < it));
         push("requests", "sent", requests.sent);
         push("", "executed", requests.created);
         push("", "replayed", requests.replayed);
