@@ -55,10 +55,11 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `cli` | yes | the `oncely` binary: settings, `dev`, `serve` and the operator's commands |
-//! | `client` | no | the retrying HTTP client, for the caller's side |
+//! | `cli` | yes | the `oncely` binary: settings, `dev`, `serve`, `storm` and the operator's commands |
+//! | `client` | with `cli` | the retrying HTTP client, for the caller's side |
 //! | `testkit` | no | real Redis and Postgres for tests, with kill, pause and cut |
 //! | `failpoints` | no | named instants at which a test makes the process fail. Never in a release |
+//! | `sabotage` | no | what `oncely storm` can break on purpose, to show that it would notice. Never in a release |
 //!
 //! # The house
 //!
@@ -74,6 +75,8 @@ pub mod breaker;
 pub mod clock;
 pub mod failpoint;
 pub mod history;
+#[cfg(any(feature = "cli", feature = "testkit"))]
+pub mod proxy;
 #[cfg(any(feature = "cli", feature = "testkit"))]
 pub mod sandbox;
 #[cfg(any(feature = "cli", feature = "testkit"))]
@@ -105,7 +108,11 @@ pub mod http;
 // 7. The payment path, as a user would write it.
 pub mod payments;
 
-// 8. Wiring; what an operator types.
+// 8. The proof that anybody can run.
+#[cfg(feature = "cli")]
+mod storm;
+
+// 9. Wiring; what an operator types.
 #[cfg(feature = "cli")]
 pub mod app;
 #[cfg(feature = "cli")]

@@ -13,6 +13,7 @@ use super::key::KeyCommand;
 use super::openapi::OpenapiCommand;
 use super::outbox::OutboxCommand;
 use super::prune::PruneCommand;
+use super::storm::StormCommand;
 use crate::config::{self, Config, Flag, Loaded, Secret, Sources};
 
 /// Makes payment APIs effectively-once: a Redis hot path in front of a Postgres ledger.
@@ -74,6 +75,8 @@ pub enum Command {
     Effects(EffectsCommand),
     /// Delete records past their retention now, batch by batch
     Prune(PruneCommand),
+    /// Place orders while servers are killed, and show that each took effect once
+    Storm(StormCommand),
     /// Ask a running process whether it is ready
     Healthcheck(HealthcheckCommand),
     /// Print the OpenAPI 3.1 document of the API

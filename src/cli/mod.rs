@@ -22,6 +22,7 @@ mod prune;
 mod run;
 mod runtime;
 mod serve;
+mod storm;
 mod table;
 
 pub use arguments::{
@@ -37,4 +38,5 @@ pub use openapi::OpenapiCommand;
 pub use outbox::{ListArguments, OutboxCommand};
 pub use prune::PruneCommand;
 pub use run::run;
+pub use storm::StormCommand;
 pub use table::Form;

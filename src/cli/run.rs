@@ -26,6 +26,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Effects(command) => command.run(&settings),
         Command::Prune(command) => command.run(&settings),
         Command::Openapi(command) => command.run(),
+        Command::Storm(command) => command.run(&settings),
         Command::Healthcheck(command) => command.run(&settings),
         Command::Config(command) => command.run(&settings),
     };

@@ -25,6 +25,8 @@ pub struct Builder {
     http: Option<reqwest::ClientBuilder>,
     headers: HeaderMap,
     invalid: Option<String>,
+    #[cfg(feature = "cli")]
+    watch: Option<Arc<dyn super::Watch>>,
 }
 
 /// Why there is no client.
@@ -91,6 +93,13 @@ impl Builder {
         self
     }
 
+    /// Tells `watch` of each attempt.
+    #[cfg(feature = "cli")]
+    pub(crate) fn watched_by(mut self, watch: Arc<dyn super::Watch>) -> Self {
+        self.watch = Some(watch);
+        self
+    }
+
     /// Makes the client. Where the process has no TLS provider, it gets rustls' `ring`.
     pub fn build(self) -> Result<Client, BuildError> {
         if let Some(name) = self.invalid {
@@ -98,8 +107,16 @@ impl Builder {
         }
         provide_tls();
         let http = self.http.unwrap_or_default().default_headers(self.headers);
+        let transport = Http::new(http)?;
+        #[cfg(feature = "cli")]
+        let transport: Arc<dyn Transport> = match self.watch {
+            Some(watch) => Arc::new(super::watch::Watched { transport, watch }),
+            None => Arc::new(transport),
+        };
+        #[cfg(not(feature = "cli"))]
+        let transport = Arc::new(transport);
         Ok(Client {
-            transport: Arc::new(Http::new(http)?),
+            transport,
             policy: self.policy,
             sites: Arc::default(),
         })

@@ -76,6 +76,8 @@ mod site;
 mod stored;
 pub mod transcript;
 mod transport;
+#[cfg(feature = "cli")]
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -90,3 +92,5 @@ pub use policy::Policy;
 pub use response::Response;
 pub use retry_after::retry_after;
 pub use transcript::Transcript;
+#[cfg(feature = "cli")]
+pub(crate) use watch::Watch;

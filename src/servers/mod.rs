@@ -1,6 +1,6 @@
 //! Private Redis and Postgres servers as local processes that outlive neither us nor our mistakes.
 //!
-//! `oncely dev` and the testkit stand on this room. It finds the installed binaries, starts a
+//! `oncely dev`, `oncely storm` and the testkit stand on this room. It finds the installed binaries, starts a
 //! server on a free loopback port with a temporary directory, and can kill, pause and start it
 //! again on the same port with the same data.
 //!
@@ -41,6 +41,7 @@ mod warden;
 mod will;
 
 pub mod postgres;
+pub mod program;
 pub mod prometheus;
 pub mod redis;
 

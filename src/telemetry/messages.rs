@@ -7,9 +7,9 @@ use super::books::wide;
 use super::chores::now;
 
 /// Events that a broker has taken, by topic.
-const PUBLISHED: &str = "oncely_outbox_published_total";
+pub(crate) const PUBLISHED: &str = "oncely_outbox_published_total";
 /// Events that were made pending again, by cause.
-const REPUBLISHED: &str = "oncely_outbox_republished_total";
+pub(crate) const REPUBLISHED: &str = "oncely_outbox_republished_total";
 /// Single events that the broker refused, by topic.
 const PUBLISH_REFUSED: &str = "oncely_outbox_refused_total";
 /// Events that no broker has yet.
@@ -29,11 +29,11 @@ const BROKER_UP: &str = "oncely_broker_up";
 /// 1 for the durability mode that was detected.
 const BROKER_DURABILITY: &str = "oncely_broker_durability";
 /// How often the broker may have lost messages: a restart, a fail-over, a topic that went backwards.
-const BROKER_CHANGES: &str = "oncely_broker_changes_total";
+pub(crate) const BROKER_CHANGES: &str = "oncely_broker_changes_total";
 /// Messages applied, by consumer: signal 4.
-const APPLIED: &str = "oncely_effects_applied_total";
+pub(crate) const APPLIED: &str = "oncely_effects_applied_total";
 /// Messages that came again and were absorbed, by consumer.
-const DUPLICATES: &str = "oncely_inbox_duplicates_total";
+pub(crate) const DUPLICATES: &str = "oncely_inbox_duplicates_total";
 /// Attempts that failed, by consumer.
 const FAILURES: &str = "oncely_inbox_failures_total";
 /// Messages that came before their predecessor, by consumer.
@@ -41,7 +41,7 @@ const GAPS: &str = "oncely_inbox_gaps_total";
 /// Messages that are set aside, by consumer.
 const WAITING: &str = "oncely_inbox_waiting";
 /// Messages that were given up, by consumer.
-const DEAD_LETTERS: &str = "oncely_dead_letters_total";
+pub(crate) const DEAD_LETTERS: &str = "oncely_dead_letters_total";
 /// When a consumer last asked the broker and was answered, so that a dead one can't look healthy.
 const CONSUMER_SUCCESS: &str = "oncely_consumer_last_success_timestamp_seconds";
 

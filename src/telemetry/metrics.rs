@@ -11,9 +11,9 @@ use super::{books, chores, messages, tiers};
 use crate::domain::Operation;
 
 /// Requests by operation and outcome: signal 1.
-const REQUESTS: &str = "oncely_requests_total";
+pub(crate) const REQUESTS: &str = "oncely_requests_total";
 /// Requests by operation and attempt: signal 2.
-const ATTEMPTS: &str = "oncely_attempts_total";
+pub(crate) const ATTEMPTS: &str = "oncely_attempts_total";
 /// Requests that were refused before anything was stored, by operation and problem code.
 const REFUSED: &str = "oncely_refused_total";
 /// How long a request takes from its head to its answer, by operation.

@@ -47,14 +47,12 @@
 //! SIGKILL too, and even if a handle is in a `static`: a small shell process waits at a pipe that
 //! breaks when the owner ends. [`servers`](crate::servers) tells how.
 
-mod address;
 mod backend;
 mod database;
 mod docker;
 mod environment;
 mod pair;
 mod postgres;
-mod proxy;
 mod ready;
 mod redis;
 mod run;
@@ -66,10 +64,10 @@ pub use docker::{is_usable as docker_is_usable, is_usable_or_say_so as docker_or
 pub use environment::{BACKEND, DATABASE_URL, DOCKER, POSTGRES_IMAGE, REDIS_IMAGE, REDIS_URL};
 pub use pair::Pair;
 pub use postgres::Postgres;
-pub use proxy::{Direction, Fired, Proxy};
 pub use redis::Redis;
 pub use run::run;
 
+pub use crate::proxy::{Direction, Fired, Proxy};
 pub use crate::sandbox::{Entry, Processor, Quirk, Seen, TaxQuestion, TaxQuirk, TaxService};
 pub use crate::servers::postgres::{Durability, Options as PostgresOptions};
 pub use crate::servers::redis::Options as RedisOptions;

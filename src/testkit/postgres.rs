@@ -8,7 +8,8 @@ use sqlx::{Connection, PgConnection};
 use super::docker::{Container, Recipe};
 use super::ready::until_it_answers;
 use super::source::Source;
-use super::{Backend, address, environment};
+use super::{Backend, environment};
+use crate::proxy::address;
 use crate::servers::postgres::Options;
 
 /// A running Postgres. Dropping one that was started here stops and removes it.

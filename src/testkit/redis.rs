@@ -9,7 +9,8 @@ use anyhow::{Context, bail, ensure};
 use super::docker::{Container, Recipe};
 use super::ready::until_it_answers;
 use super::source::Source;
-use super::{Backend, address, environment};
+use super::{Backend, environment};
+use crate::proxy::address;
 use crate::servers::redis::Options;
 
 /// A running Redis. Dropping one that was started here stops and removes it.

@@ -65,6 +65,7 @@ fn help_explains_the_commands_and_what_wins() {
       dlq          Look at dead letters, redrive or discard them
       effects      Look whether operations and their effects agree
       prune        Delete records past their retention now, batch by batch
+      storm        Place orders while servers are killed, and show that each took effect once
       healthcheck  Ask a running process whether it is ready
       openapi      Print the OpenAPI 3.1 document of the API
       config       Show or check the configuration

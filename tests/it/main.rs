@@ -24,6 +24,7 @@ mod operator;
 mod outbox;
 mod reserve;
 mod sql_contract;
+mod storm;
 mod testkit;
 mod tidy;
 mod wait;

@@ -19,8 +19,9 @@ const FLOORS: &[&[&str]] = &[
         "shutdown",
         "failpoint",
         "history",
-        "sandbox",
         "servers",
+        "proxy",
+        "sandbox",
     ],
     &["config", "telemetry"],
     &["hot", "ledger", "client"],
@@ -28,6 +29,7 @@ const FLOORS: &[&[&str]] = &[
     &["outbox", "broker", "inbox", "audit"],
     &["http"],
     &["payments"],
+    &["storm"],
     &["app", "cli"],
     &["testkit"],
 ];

@@ -43,7 +43,7 @@ fn every_session_has_its_timeouts_and_its_isolation() {
             .fetch_one(&mut *tx)
             .await
             .unwrap();
-        assert_eq!(jit, "off");
+        assert_eq!(jit, "off", "short statements are not compiled");
     });
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use anyhow::Context;
 
 /// `host:port` of a URL, with the scheme's port where the URL has none.
-pub(super) fn of(url: &str) -> anyhow::Result<String> {
+pub(crate) fn of(url: &str) -> anyhow::Result<String> {
     let range = range(url).with_context(|| format!("not a URL with a host: {url:?}"))?;
     let authority = url.get(range).unwrap_or_default();
     // The last colon separates the port, unless it belongs to an IPv6 address in brackets.
@@ -24,7 +24,7 @@ pub(super) fn of(url: &str) -> anyhow::Result<String> {
 }
 
 /// The same URL with another host and port.
-pub(super) fn replace(url: &str, address: &str) -> anyhow::Result<String> {
+pub(crate) fn replace(url: &str, address: &str) -> anyhow::Result<String> {
     let range = range(url).with_context(|| format!("not a URL with a host: {url:?}"))?;
     let mut url = url.to_owned();
     url.replace_range(range, address);

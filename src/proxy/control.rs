@@ -10,10 +10,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::address;
 use super::connection::{Mode, Wire, carry};
 use super::trigger::{Direction, Fired, Rule, Trigger};
 use crate::servers::free_port;
-use crate::testkit::address;
 
 /// How often a port is looked for; each round fails only if somebody took it in between.
 const PORT_TRIES: u32 = 10;

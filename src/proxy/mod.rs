@@ -1,8 +1,9 @@
-//! A TCP proxy in the test's own process that fails in the ways networks fail, on command.
+//! A TCP proxy in our own process that fails in the ways networks fail, on command: for tests and
+//! for `oncely storm`.
 //!
 //! It stands in front of any server, keeps its port for its whole life, and is told what to do by
-//! method calls that have taken effect when they return. Tests therefore wait for events, not for
-//! time:
+//! method calls that have taken effect when they return. Whoever uses it therefore waits for events,
+//! not for time:
 //!
 //! | call | new connections | open connections |
 //! |---|---|---|
@@ -22,6 +23,7 @@
 //! once, at a certain byte. For the two ways to lose a COMMIT there are
 //! [`Proxy::cut_before_commit`] and [`Proxy::cut_after_commit`].
 
+pub(crate) mod address;
 mod connection;
 mod control;
 mod trigger;
