@@ -60,6 +60,7 @@ mod unkeyed;
 
 pub use connect::ConnectError;
 pub use error::Error;
+pub use hint::{Hint, Knowledge, judge};
 pub use leased::{Called, Context, Leased, LeasedOperation, Phase, PhaseError, Written};
 pub use open::{Health, Store};
 pub use transactional::{Finished, Keep, Outcome};
