@@ -15,6 +15,7 @@ mod http;
 mod inbox;
 mod leased;
 mod messages;
+mod model;
 mod outbox;
 mod sql_contract;
 mod testkit;

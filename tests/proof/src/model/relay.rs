@@ -242,7 +242,7 @@ impl Relays {
     /// what five minutes are waited for.
     fn is_announced(&self, way: &Way, at: usize) -> bool {
         let knows_the_old_one =
-            |it: &Desk| matches!(it, Desk::Planned(_, next, _) if next[at]);
+            |it: &Desk| matches!(it, Desk::Planned(_, next, early) if next[at] || early[at]);
         self.trail != Trail::Sound || !way.consumers.iter().any(knows_the_old_one)
     }
 

@@ -63,6 +63,7 @@ impl Cell {
             return false;
         }
         self.roll_back(who);
+        self.of(who).publishes = None;
         self.answer(who, Reply::Unavailable);
         true
     }
