@@ -28,15 +28,15 @@ fn an_aggregates_events_take_effect_in_their_order() {
 #[test]
 fn each_broken_way_is_found() {
     for (trail, is_chain, expected) in [
-        (Trail::SettlesFirst, false, ""),
-        (Trail::Cursor, false, ""),
-        (Trail::NoInbox, false, ""),
-        (Trail::AcknowledgesFirst, false, ""),
-        (Trail::InboxApart, false, ""),
-        (Trail::ForgetsWithoutHorizon, false, ""),
-        (Trail::ForgetsAtOnce, false, ""),
-        (Trail::TrustsTheBroker, false, ""),
-        (Trail::IgnoresOrder, true, ""),
+        (Trail::SettlesFirst, false, "R2@6"),
+        (Trail::Cursor, false, "R2@10"),
+        (Trail::NoInbox, false, "R1@10 R2@14"),
+        (Trail::AcknowledgesFirst, false, "R2@9"),
+        (Trail::InboxApart, false, "R2@13"),
+        (Trail::ForgetsWithoutHorizon, false, "R1@13 R2@16"),
+        (Trail::ForgetsAtOnce, false, "R1@13 R2@16"),
+        (Trail::TrustsTheBroker, false, "R2@11"),
+        (Trail::IgnoresOrder, true, "R4@8"),
     ] {
         let explored = explored(trail, is_chain);
         assert_eq!(explored.verdict(), expected, "{trail:?}: {} states", explored.n_states);
