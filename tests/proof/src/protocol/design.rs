@@ -48,7 +48,37 @@ pub enum Design {
     BlindTakeOver,
 }
 
+/// All of them, those that hold first.
+const ALL: [Design; 21] = [
+    Design::Advisory,
+    Design::StubbedLock,
+    Design::InsertWait,
+    Design::SelectThenInsert,
+    Design::UnconditionalRelease,
+    Design::Leased,
+    Design::LeasedKeyless,
+    Design::RedisOnly,
+    Design::NoPrimaryKey,
+    Design::LookUpBeforeLock,
+    Design::TrustsTheLatch,
+    Design::PublishesBeforeCommit,
+    Design::KeepsFailures,
+    Design::TakesAbsenceForProof,
+    Design::IgnoresTheEpoch,
+    Design::EpochAfterCommit,
+    Design::NoFence,
+    Design::EffectFirst,
+    Design::BlindResend,
+    Design::ForgetsTheCall,
+    Design::BlindTakeOver,
+];
+
 impl Design {
+    /// The design of this name, such as `NoFence`.
+    pub fn named(name: &str) -> Option<Self> {
+        ALL.into_iter().find(|it| format!("{it:?}") == name)
+    }
+
     /// Whether its records are leased.
     pub fn is_leased(self) -> bool {
         matches!(

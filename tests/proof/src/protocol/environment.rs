@@ -64,10 +64,12 @@ impl Cell {
             Event::Unanswered(who) => self.is_unanswered(who, Unanswered::MayBeDone),
             Event::Vanish(who) => self.outside.under_way &= !bit(who),
             Event::LeaseEnds => {
-                if let Some(RowState::Leased { is_over, .. }) =
-                    self.books.row.as_mut().map(|it| &mut it.state)
-                {
-                    *is_over = true;
+                // By the clock: on the standby too.
+                for books in [&mut self.books, &mut self.standby] {
+                    let row = books.row.as_mut().map(|it| &mut it.state);
+                    if let Some(RowState::Leased { is_over, .. }) = row {
+                        *is_over = true;
+                    }
                 }
             }
             Event::Lose => self.hot = Hot::Nothing,
