@@ -17,6 +17,7 @@ mod leased;
 mod messages;
 mod model;
 mod outbox;
+mod simulation;
 mod sql_contract;
 mod testkit;
 mod tidy;

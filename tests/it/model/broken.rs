@@ -18,7 +18,12 @@ const fn faulty(design: Design) -> Settings {
 fn breaks(settings: Settings, expected: &str) {
     let explored = explore(Claims::new(settings), 1, Some(N_STATES_MAX));
     let n = explored.n_states;
-    assert_eq!(explored.verdict(), expected, "{}: {n} states", settings.label());
+    assert_eq!(
+        explored.verdict(),
+        expected,
+        "{}: {n} states",
+        settings.label()
+    );
 }
 
 #[test]
@@ -33,7 +38,10 @@ fn lookup_then_insert_without_a_primary_key() {
 
 #[test]
 fn lookup_before_the_lock_without_a_primary_key() {
-    breaks(Settings::calm(Design::LookUpBeforeLock), "I1@16 I3@18 I6@18");
+    breaks(
+        Settings::calm(Design::LookUpBeforeLock),
+        "I1@16 I3@18 I6@18",
+    );
 }
 
 #[test]

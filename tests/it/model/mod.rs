@@ -18,7 +18,11 @@ fn whole(settings: Settings) -> Explored {
 /// answer, a 409, and a replay to somebody else.
 fn assert_holds(settings: Settings, explored: &Explored, n_states_min: usize) {
     let label = settings.label();
-    assert!(explored.broken.is_empty(), "{label}: {:#?}", explored.broken);
+    assert!(
+        explored.broken.is_empty(),
+        "{label}: {:#?}",
+        explored.broken
+    );
     let n = explored.n_states;
     assert!(n_states_min <= n, "{label}: only {n} states");
     assert!(explored.reached.contains(&"S1 done"), "{label}");

@@ -12,7 +12,11 @@ fn explored(trail: Trail, is_chain: bool) -> Explored {
 fn every_event_takes_effect_and_none_does_twice() {
     let explored = explored(Trail::Sound, false);
     assert!(explored.broken.is_empty(), "{:#?}", explored.broken);
-    assert!(1_000_000 < explored.n_states, "{} states", explored.n_states);
+    assert!(
+        1_000_000 < explored.n_states,
+        "{} states",
+        explored.n_states
+    );
     assert!(explored.reached.contains(&"S1 quiet"));
     assert!(explored.reached.contains(&"S3 forgotten"));
 }
@@ -39,6 +43,11 @@ fn each_broken_way_is_found() {
         (Trail::IgnoresOrder, true, "R4@8"),
     ] {
         let explored = explored(trail, is_chain);
-        assert_eq!(explored.verdict(), expected, "{trail:?}: {} states", explored.n_states);
+        assert_eq!(
+            explored.verdict(),
+            expected,
+            "{trail:?}: {} states",
+            explored.n_states
+        );
     }
 }

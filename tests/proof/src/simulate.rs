@@ -23,11 +23,14 @@ pub(crate) fn run(arguments: &[&str]) -> ExitCode {
     let mut faults = Faults::default();
     let (mut longest, mut said, mut seed) = (Duration::ZERO, began, first);
     let design = arguments.iter().position(|it| *it == "--design");
-    let design = design.and_then(|at| arguments.get(at + 1)).and_then(|it| Design::named(it));
+    let design = design
+        .and_then(|at| arguments.get(at + 1))
+        .and_then(|it| Design::named(it));
     let mut is_broken = false;
     while n_requests < n_max && !is_broken {
         let report = simulate(Plan {
             design,
+            story_of: number("--story").and_then(|it| usize::try_from(it).ok()),
             ..Plan::new(seed)
         });
         n_requests += report.n_requests;
@@ -36,13 +39,19 @@ pub(crate) fn run(arguments: &[&str]) -> ExitCode {
         faults.add(&report.faults);
         longest = longest.max(report.longest_in_flight);
         is_broken = !report.violations.is_empty();
+        for line in &report.story {
+            println!("{line}");
+        }
         for violation in &report.violations {
             println!("seed {seed}: {violation}");
         }
         seed += 1;
         if SAYS_EVERY < said.elapsed() {
             said = Instant::now();
-            println!("seed {seed}: {n_requests} requests, {} faults", faults.total());
+            println!(
+                "seed {seed}: {n_requests} requests, {} faults",
+                faults.total()
+            );
         }
     }
     let seconds = began.elapsed().as_secs_f64();
@@ -56,7 +65,10 @@ pub(crate) fn run(arguments: &[&str]) -> ExitCode {
         faults.total(),
     );
     if is_broken {
-        println!("again: make simulate ARGS=\"--seed {} --requests 1\"", seed - 1);
+        println!(
+            "again: make simulate ARGS=\"--seed {} --requests 1\"",
+            seed - 1
+        );
     }
     ExitCode::from(u8::from(is_broken))
 }

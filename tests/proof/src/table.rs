@@ -48,10 +48,15 @@ pub(crate) fn run(arguments: &[&str]) -> ExitCode {
         let explored = explore(Claims::new(settings), n_threads, Some(n_max));
         total.add(&settings.label(), &explored);
     }
-    for (is_chain, n_relays, n_crashes) in [(true, 1, 0), (false, 1, 0), (true, 2, 1), (false, 2, 1)]
+    for (is_chain, n_relays, n_crashes) in
+        [(true, 1, 0), (false, 1, 0), (true, 2, 1), (false, 2, 1)]
     {
         let relays = Relays::new(Trail::Sound, is_chain, n_relays, n_crashes);
-        let kind = if is_chain { "one aggregate" } else { "two aggregates" };
+        let kind = if is_chain {
+            "one aggregate"
+        } else {
+            "two aggregates"
+        };
         let label = format!("relay {kind}, {n_relays} relays loss1 crash{n_crashes}");
         total.add(&label, &explore(relays, n_threads, Some(n_max)));
     }

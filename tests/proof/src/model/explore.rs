@@ -29,7 +29,12 @@ impl Explored {
     /// The broken promises, such as `I1@7 I3@11`: the number is how many steps it takes.
     pub fn verdict(&self) -> String {
         if self.broken.is_empty() {
-            return if self.is_complete { "holds" } else { "no violation so far" }.to_owned();
+            return if self.is_complete {
+                "holds"
+            } else {
+                "no violation so far"
+            }
+            .to_owned();
         }
         let broken = self.broken.iter();
         let short = |name: &str| name.split(' ').next().unwrap_or_default().to_owned();

@@ -375,7 +375,10 @@ impl Model for Relays {
             may(self.can_reconcile(way, at), Move::Reconcile(at));
             let is_old = self.forgets() && way.inbox[at] && !way.pending[at];
             may(is_old && !way.is_below[at], Move::Raise(at));
-            may(is_old && way.is_below[at] && self.is_announced(way, at), Move::Forget(at));
+            may(
+                is_old && way.is_below[at] && self.is_announced(way, at),
+                Move::Forget(at),
+            );
         }
         for which in 0..self.n_relays {
             let relay = way.relays[which];
@@ -384,7 +387,10 @@ impl Model for Relays {
             let can = relay.fence != 0 && relay.batch.is_none();
             may(can && self.can_claim(way) != [false; N], Move::Claim(which));
             may(relay.batch.is_some(), Move::Relay(which));
-            may(relay.batch.is_some() && 0 < way.crashes, Move::RelayDies(which));
+            may(
+                relay.batch.is_some() && 0 < way.crashes,
+                Move::RelayDies(which),
+            );
         }
         for which in 0..2 {
             if way.consumers[which] == Desk::Idle {

@@ -126,7 +126,11 @@ impl Cell {
             // The claim may have been committed: then its lease ends by itself.
             return self.answer(who, Reply::OutcomeUnknown);
         }
-        it.pc = if is_leased { Pc::GiveUp } else { Pc::LookUpUnanswered };
+        it.pc = if is_leased {
+            Pc::GiveUp
+        } else {
+            Pc::LookUpUnanswered
+        };
     }
 
     fn charge(&mut self, who: Who) {

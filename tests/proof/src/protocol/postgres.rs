@@ -36,7 +36,10 @@ impl Cell {
     /// Whether a write of `who` has to wait for another transaction's.
     pub(super) fn must_wait(&self, who: Who) -> bool {
         let waits = self.design.has_primary_key();
-        waits && self.others(who).any(|(_, it)| it.is_alive() && it.row.is_some())
+        waits
+            && self
+                .others(who)
+                .any(|(_, it)| it.is_alive() && it.row.is_some())
     }
 
     /// Whether any transaction has written the row.

@@ -1,7 +1,7 @@
 //! The probe: after all faults, one fresh request, alone. It has to end, with the truth.
 
 use super::cell::bit;
-use super::{Cell, Choice, Event, Hot, Pc, Reply, RowState, Who};
+use super::{Cell, Choice, Event, Handler, Hot, Pc, Reply, RowState, Who};
 
 /// More steps than any request takes.
 const STEPS_MAX: u32 = 64;
@@ -33,6 +33,12 @@ impl Cell {
         self.watched = self.epoch;
         self.resolve();
         self.happens(Event::LeaseEnds);
+    }
+
+    /// Whether an attempt is alive that may send its call still, or writes to the record right now.
+    pub fn may_still_call(&self) -> bool {
+        let holds = |it: &Handler| it.is_held && it.reply.is_none() && it.pc != Pc::Dead;
+        self.row_is_held() || self.handlers.iter().any(holds)
     }
 
     /// An operator looks into the processor's books, as `ledger::resolve` does.

@@ -111,7 +111,11 @@ pub(super) fn record(row: Row) -> Record {
 /// A value of Redis, as the hot path reads it; `None` where there is none. `is_old`: a latch is older
 /// than the trust window.
 pub(super) fn envelope(hot: Hot, is_old: bool) -> Option<Envelope> {
-    let age = if is_old { TRUST_WINDOW * 2 } else { Duration::ZERO };
+    let age = if is_old {
+        TRUST_WINDOW * 2
+    } else {
+        Duration::ZERO
+    };
     match hot {
         Hot::Nothing | Hot::Failure => None,
         Hot::Latch { by, body } => Some(Envelope {

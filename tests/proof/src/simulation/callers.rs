@@ -154,10 +154,12 @@ impl World {
         self.after(delay, Task::Send { key, caller });
     }
 
-    /// An operator resolves what is unknown, once no call is on its way any more.
+    /// An operator resolves what is unknown, once no call is on its way any more, nor can be: who says
+    /// that a call did not happen says that it never will.
     pub(super) fn operator(&mut self, key: usize) {
         let cell = &mut self.sites[key].cell;
-        if cell.outside.under_way == 0 {
+        let may_still = !self.is_operator_hasty && cell.may_still_call();
+        if cell.outside.under_way == 0 && !may_still {
             cell.resolve();
         } else {
             self.after(S, Task::Operator { key });
@@ -177,7 +179,11 @@ fn signs(reply: Reply, who: Who) -> (StatusCode, Signs) {
     };
     match reply {
         Reply::Done(by) => {
-            let key = if by == who { KeySign::Created } else { KeySign::Replayed };
+            let key = if by == who {
+                KeySign::Created
+            } else {
+                KeySign::Replayed
+            };
             let signs = Signs {
                 key,
                 ..Signs::default()

@@ -193,11 +193,17 @@ impl World {
             }
         }
         while batch.len() < BATCH {
-            let Some(event) = post.stream.pop_front() else { break };
+            let Some(event) = post.stream.pop_front() else {
+                break;
+            };
             post.given.push((event, now));
             batch.push(event);
         }
-        if batch.is_empty() { Desk::Idle } else { Desk::Has(batch) }
+        if batch.is_empty() {
+            Desk::Idle
+        } else {
+            Desk::Has(batch)
+        }
     }
 
     /// What was published and is not in the inbox is pending again.
@@ -217,8 +223,10 @@ impl Post {
         let mut places = batch.clone();
         places.sort_by_key(|at| order(&self.events[*at].message));
         places.dedup();
-        let messages: Vec<Message> =
-            places.iter().map(|at| self.events[*at].message.clone()).collect();
+        let messages: Vec<Message> = places
+            .iter()
+            .map(|at| self.events[*at].message.clone())
+            .collect();
         let looks = places.iter().map(|at| {
             let it = &self.events[*at];
             let look = Look {

@@ -33,7 +33,7 @@ impl World {
         if !is_echo {
             self.after(PATIENCE, Task::Lost { key, caller, who });
         }
-        if !self.strikes(Fault::RequestLost, 8) {
+        if !self.strikes(Fault::RequestLost, 12) {
             self.sites[key].cell.send(who);
             self.arrange(key, who);
         }
@@ -59,7 +59,7 @@ impl World {
             _ => {
                 self.sites[key].requests[usize::from(who)].is_queued = true;
                 let mut delay = self.up_to(2 * MS);
-                if self.strikes(Fault::Pause, 4) {
+                if self.strikes(Fault::Pause, 6) {
                     delay += self.of_any_length(25);
                 }
                 self.after(delay, Task::Step { key, who });
@@ -69,7 +69,7 @@ impl World {
 
     fn answers(&mut self, key: usize, who: Who) {
         if self.sites[key].requests[usize::from(who)].caller.is_none()
-            || self.strikes(Fault::AnswerLost, 8)
+            || self.strikes(Fault::AnswerLost, 12)
         {
             return;
         }
@@ -79,7 +79,10 @@ impl World {
 
     /// What the server makes of a COMMIT.
     fn decides(&mut self, key: usize, who: Who) {
-        if std::mem::replace(&mut self.sites[key].requests[usize::from(who)].is_decided, true) {
+        if std::mem::replace(
+            &mut self.sites[key].requests[usize::from(who)].is_decided,
+            true,
+        ) {
             return;
         }
         let mut delay = self.up_to(3 * MS);
@@ -99,7 +102,10 @@ impl World {
 
     /// What the processor makes of a call.
     fn calls(&mut self, key: usize, who: Who) {
-        if std::mem::replace(&mut self.sites[key].requests[usize::from(who)].is_decided, true) {
+        if std::mem::replace(
+            &mut self.sites[key].requests[usize::from(who)].is_decided,
+            true,
+        ) {
             return;
         }
         let mut delay = self.up_to(20 * MS);
@@ -130,8 +136,12 @@ impl World {
             _ if pc == Pc::Latch => Some(self.latches(key, who, &choices)),
             [Choice::Go, Choice::Fails] => {
                 let is_hot = matches!(pc, Pc::Publish | Pc::Release | Pc::DropForeign);
-                let fault = if is_hot { Fault::RedisFails } else { Fault::StatementFails };
-                let fails = self.strikes(fault, if is_hot { 12 } else { 3 });
+                let fault = if is_hot {
+                    Fault::RedisFails
+                } else {
+                    Fault::StatementFails
+                };
+                let fails = self.strikes(fault, if is_hot { 16 } else { 3 });
                 Some(if fails { Choice::Fails } else { Choice::Go })
             }
             all => all.first().copied(),
@@ -159,7 +169,7 @@ impl World {
             site.requests[usize::from(who)].latched_at = now;
             self.after(LATCH, Task::LatchEnds { key, by: who });
         }
-        if self.strikes(Fault::RedisFails, 12) {
+        if self.strikes(Fault::RedisFails, 16) {
             let all = [Choice::Fails, Choice::LostUndone, Choice::LostDone];
             return all[self.random.usize(0..3)];
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::callers::Caller;
 use super::faults::Faults;
 use super::world::{S, Site, Task, World};
-use crate::protocol::{Cell, Design};
+use crate::protocol::{Cell, Design, Pc};
 
 /// How long there are faults.
 const FAULTY: u64 = 20 * S;
@@ -37,6 +37,10 @@ pub struct Plan {
     pub design: Option<Design>,
     /// Whether there are faults at all.
     pub is_faulty: bool,
+    /// Whether operators say that a call never will happen while somebody may be about to send it.
+    pub is_operator_hasty: bool,
+    /// The key whose story is told.
+    pub story_of: Option<usize>,
 }
 
 /// What came of it.
@@ -54,6 +58,8 @@ pub struct Report {
     pub longest_in_flight: Duration,
     /// What happened, in one number: the same for the same plan.
     pub digest: u64,
+    /// The story of one key, where it was asked for: each line what was due, and what came of it.
+    pub story: Vec<String>,
     /// What is wrong, in sentences.
     pub violations: Vec<String>,
 }
@@ -66,6 +72,8 @@ impl Plan {
             n_keys: 256,
             design: None,
             is_faulty: true,
+            is_operator_hasty: false,
+            story_of: None,
         }
     }
 }
@@ -74,6 +82,7 @@ impl Plan {
 pub fn simulate(plan: Plan) -> Report {
     let mut world = World::new(plan.seed);
     world.is_faulty = plan.is_faulty;
+    world.is_operator_hasty = plan.is_operator_hasty;
     world.populate(plan);
     while world.now < FAULTY + PATIENCE {
         let Some(task) = world.next() else { break };
@@ -85,6 +94,9 @@ pub fn simulate(plan: Plan) -> Report {
             }
         }
         world.perform(task);
+        if let Some(key) = plan.story_of {
+            world.tell(key, task);
+        }
     }
     let n_effects = world.sites.iter().map(|it| u64::from(it.cell.n_effects()));
     Report {
@@ -95,6 +107,7 @@ pub fn simulate(plan: Plan) -> Report {
         longest_in_flight: Duration::from_micros(world.longest_in_flight),
         digest: world.digest,
         violations: world.violations(),
+        story: world.story,
     }
 }
 
@@ -131,10 +144,23 @@ impl World {
         self.after(S / 2, Task::Trouble);
     }
 
+    /// Adds a line to the story of `key`, where something has changed.
+    fn tell(&mut self, key: usize, task: Task) {
+        let cell = &self.sites[key].cell;
+        let who = cell.handlers.iter().enumerate();
+        let who = who.filter(|(_, it)| !matches!(it.pc, Pc::Idle | Pc::End | Pc::Dead));
+        let who: Vec<String> = who.map(|(who, it)| format!("{who}:{:?}", it.pc)).collect();
+        let (hot, books) = (cell.hot, cell.books);
+        let outside = cell.outside;
+        let now = format!("{} {hot:?} {books:?} {outside:?}", who.join(" "));
+        if self.story.last().is_none_or(|it| !it.ends_with(&now)) {
+            self.story.push(format!("{} us {task:?}: {now}", self.now));
+        }
+    }
+
     fn is_over(&self) -> bool {
-        let has_ended = |it: &Site| {
-            it.callers.iter().all(|it| it.end.is_some()) && it.cell.is_quiet()
-        };
+        let has_ended =
+            |it: &Site| it.callers.iter().all(|it| it.end.is_some()) && it.cell.is_quiet();
         self.sites.iter().all(has_ended) && self.post.is_done()
     }
 

@@ -70,11 +70,13 @@ pub(super) struct World {
     pub(super) budget: Budget,
     pub(super) faults: Faults,
     pub(super) is_faulty: bool,
+    pub(super) is_operator_hasty: bool,
     pub(super) n_requests: u64,
     pub(super) n_steps: u64,
     pub(super) longest_in_flight: u64,
     /// What happened, in one number.
     pub(super) digest: u64,
+    pub(super) story: Vec<String>,
     due: BinaryHeap<Due>,
     n_due: u64,
 }
@@ -95,10 +97,12 @@ impl World {
             budget,
             faults: Faults::default(),
             is_faulty: true,
+            is_operator_hasty: false,
             n_requests: 0,
             n_steps: 0,
             longest_in_flight: 0,
             digest: seed,
+            story: Vec::new(),
             due: BinaryHeap::new(),
             n_due: 0,
         }
@@ -156,7 +160,7 @@ impl World {
         if self.random.bool() {
             self.everywhere(Event::Copy);
         }
-        let again = 100 * MS + self.up_to(S);
+        let again = 50 * MS + self.up_to(S / 2);
         self.after(again, Task::Trouble);
     }
 
