@@ -28,7 +28,7 @@ fn with_a_synchronous_standby_everything_holds() {
         assert_holds(settings, &whole(settings), n_states_min);
     }
     let leased = fails_over(Design::Leased, true);
-    assert_holds(leased, &whole(leased), 15_000);
+    assert_holds(leased, &whole(leased), 14_000);
 }
 
 /// Acknowledged commits are gone, and their retries run again: nobody can help that. But it ends: no
