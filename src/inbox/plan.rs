@@ -40,6 +40,10 @@ pub fn key(message: &Message) -> Key {
 }
 
 /// Plans a batch that is sorted by [`order`]: so a predecessor comes before what follows from it.
+#[expect(
+    clippy::implicit_hasher,
+    reason = "it is the map that the look makes, and nobody needs another"
+)]
 pub fn plan(messages: &[Message], looks: &HashMap<Key, Look>) -> Plan {
     let mut plan = Plan::default();
     let mut applied_here = HashSet::new();

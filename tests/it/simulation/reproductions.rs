@@ -143,10 +143,9 @@ fn a_commit_that_was_not_answered() {
     }
 }
 
-/// Found by the simulation, and so it is: the holder's latch is lost, somebody misuses the key and
-/// latches, and the holder's own duplicate meets that latch while the lock is taken. It is refused, and
-/// what it asks for is done. It takes a key that is used for two requests, and a Redis that loses a
-/// latch in the same moment; `docs/verification.md` has the reasons and the cost of the alternative.
+/// Found by the simulation: the window that ADR 0004 leaves open. The holder's latch is lost, somebody
+/// misuses the key and latches, and the holder's own duplicate meets that latch while the lock is taken.
+/// It is refused, and what it asks for is done.
 #[test]
 fn a_422_that_is_too_early() {
     let mut cell = Cell::new(Design::Advisory, true);

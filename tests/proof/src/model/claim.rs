@@ -129,7 +129,7 @@ impl Claims {
         }
     }
 
-    fn servers(&self, world: &World, actions: &mut Vec<Action>) {
+    fn servers(world: &World, actions: &mut Vec<Action>) {
         let (cell, left) = (&world.cell, world.left);
         let mut may = |is_so: bool, event| {
             if is_so {
@@ -195,7 +195,7 @@ impl Model for Claims {
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
         self.calls(world, actions);
         self.steps(world, actions);
-        self.servers(world, actions);
+        Self::servers(world, actions);
     }
 
     fn next_state(&self, world: &World, action: Action) -> Option<World> {

@@ -1,9 +1,18 @@
 //! What a model's world consists of, and how much may go wrong in it.
 
+use std::fmt::Write as _;
+
 use crate::protocol::Design;
+
+/// Why writing to a text does not fail.
+const WRITES: &str = "invariant: a text takes more text";
 
 /// One configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is there or not, by itself"
+)]
 pub struct Settings {
     /// The protocol.
     pub design: Design,
@@ -75,12 +84,12 @@ impl Settings {
             (self.n_refusals, "refusal"),
         ] {
             if 0 < n {
-                label += &format!(" {name}{n}");
+                write!(label, " {name}{n}").expect(WRITES);
             }
         }
         if 0 < self.n_fail_overs {
             let how = if self.is_synchronous { "sync" } else { "async" };
-            label += &format!(" {how}-failover{}", self.n_fail_overs);
+            write!(label, " {how}-failover{}", self.n_fail_overs).expect(WRITES);
         }
         for (is_so, name) in [
             (self.is_flaky, "flaky"),
@@ -88,7 +97,7 @@ impl Settings {
             (self.is_pruned, "pruned"),
         ] {
             if is_so {
-                label += &format!(" {name}");
+                write!(label, " {name}").expect(WRITES);
             }
         }
         label

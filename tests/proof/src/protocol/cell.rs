@@ -199,6 +199,10 @@ pub enum Pc {
 
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what it knows, one thing each"
+)]
 pub struct Handler {
     /// What it asks for.
     pub body: u8,

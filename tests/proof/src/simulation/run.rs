@@ -52,7 +52,7 @@ pub struct Report {
     pub faults: Faults,
     /// How many effects there are in the end.
     pub n_effects: u64,
-    /// How many callers were refused by a 422 that was too early.
+    /// How many callers were refused by a 422 that was too early: the window that ADR 0004 leaves open.
     pub n_hasty: u64,
     /// For how long one caller was told, on end, that somebody works on it.
     pub longest_in_flight: Duration,
