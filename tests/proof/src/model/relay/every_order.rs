@@ -2,7 +2,7 @@
 
 use stateright::{Model, Property};
 
-use super::way::{Desk, Move, N, Relay, Relays, Trail, Way};
+use super::way::{Desk, Move, N, Relay, Relays, Way};
 
 impl Model for Relays {
     type State = Way;
