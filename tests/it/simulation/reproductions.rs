@@ -22,15 +22,15 @@ fn reply(cell: &Cell, who: Who) -> Option<Reply> {
 fn goes_on(cell: &mut Cell, who: Who, until: Pc) {
     let mut choices = Vec::new();
     while pc(cell, who) != until && pc(cell, who) != Pc::End {
-        match pc(cell, who) {
-            Pc::AwaitCommit => cell.happens(Event::Apply(who)),
-            Pc::AwaitCall => cell.happens(Event::Charge(who)),
-            _ => {
-                choices.clear();
-                cell.choices(who, false, &mut choices);
-                let choice = *choices.last().expect("nobody waits in these stories");
-                cell.step(who, choice);
-            }
+        if pc(cell, who) == Pc::AwaitCommit {
+            cell.happens(Event::Apply(who));
+        } else if pc(cell, who) == Pc::AwaitCall {
+            cell.happens(Event::Charge(who));
+        } else {
+            choices.clear();
+            cell.choices(who, false, &mut choices);
+            let choice = *choices.last().expect("nobody waits in these stories");
+            cell.step(who, choice);
         }
     }
 }
