@@ -6,7 +6,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test check mutants images
+.PHONY: help setup dev test check mutants model simulate fuzz images
 
 # Arguments for `make dev` and `make test`, such as ARGS="--http-addr 127.0.0.1:9000".
 ARGS ?=
@@ -24,13 +24,24 @@ test: setup ## Run all tests, with Docker where an engine answers
 	@scripts/test.sh $(ARGS)
 
 check: ## Formatting, lints, documentation, and the build without features
-	cargo fmt --check
-	cargo clippy --all-features --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --workspace --all-features --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features --document-private-items
 	cargo check --no-default-features
 
 mutants: ## Break the code on purpose, and see a test turn red for each
 	@scripts/mutants.sh
+
+model: ## Explore the models at length: 10^8 states and more, ARGS="--states N" for each configuration
+	cargo run --release --package oncely-proof -- model $(ARGS)
+
+simulate: ## Simulate under faults until Ctrl-C, or ARGS="--requests 100000000 --seed 1"
+	cargo run --release --package oncely-proof -- simulate $(ARGS)
+
+# Everything that reads what others have written. PROPTEST_CASES says how many inputs each rule gets.
+PARSERS := domain::key domain::canonical_json hot::codec client::retry_after client::tests::problems
+fuzz: ## Feed the parsers at length: keys, JSON, hot envelopes, Retry-After, problems
+	PROPTEST_CASES=$${PROPTEST_CASES:-200000} cargo test --all-features --lib -- $(PARSERS)
 
 images: ## Provide redis:7 and postgres:15 to Docker, built from Debian packages if need be
 	@scripts/images.sh

@@ -8,6 +8,9 @@ use time::OffsetDateTime;
 
 use super::{Claim, Identity, Record, State, Stored, Verdict};
 
+/// How long to wait after a 409.
+pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// What happens to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
@@ -69,6 +72,38 @@ pub fn decide(claim: &Claim, record: Option<Record>, now: OffsetDateTime) -> Dec
             completed_at,
         },
     }
+}
+
+/// Decides on `claim`, given a record that the ledger has just shown: its own clock has left out what
+/// it calls expired.
+pub fn decide_found(claim: &Claim, record: Record) -> Decision {
+    decide(claim, Some(record), OffsetDateTime::UNIX_EPOCH)
+}
+
+/// Another transaction works on the key. What it was asked for is visible to nobody but Redis: where
+/// a latch there `is_foreign`, of another request, this one is a mismatch, unless the ledger has a
+/// record and so the last word.
+pub fn decide_busy(claim: &Claim, is_foreign: bool, found: Option<Record>) -> Decision {
+    match found {
+        Some(record) => decide_found(claim, record),
+        None if is_foreign => Decision::Mismatch,
+        None => Decision::InFlight {
+            retry_after: RETRY_AFTER,
+        },
+    }
+}
+
+/// Another transaction stored a record for this key while ours ran, or another attempt took ours over;
+/// `found` is what the ledger showed then. Nothing, where it has expired since or was a claim that was
+/// rolled back.
+pub fn decide_lost(claim: &Claim, found: Option<Record>) -> Decision {
+    decide_busy(claim, false, found)
+}
+
+/// COMMIT was sent and no answer came; `found` is what the ledger showed then. A record there is the
+/// truth. Its absence is not, because the server may still be at it: `None`, nobody knows.
+pub fn decide_unanswered(claim: &Claim, found: Option<Record>) -> Option<Decision> {
+    found.map(|record| decide_found(claim, record))
 }
 
 #[cfg(test)]
@@ -158,6 +193,33 @@ mod tests {
         ] {
             assert_eq!(decide_on(fingerprint, state.clone()), expected, "{state:?}");
         }
+    }
+
+    #[test]
+    fn the_ledger_has_the_last_word_and_its_silence_is_no_word() {
+        let ours = claim(b"s", b"a");
+        let record = |of: &Claim| Record {
+            fingerprint: Some(of.fingerprint),
+            state: completed(tombstone(), NOW),
+        };
+        let replay = Decision::Replay {
+            stored: tombstone(),
+            completed_at: NOW,
+        };
+        let in_flight = Decision::InFlight {
+            retry_after: RETRY_AFTER,
+        };
+        for is_foreign in [true, false] {
+            let decision = decide_busy(&ours, is_foreign, Some(record(&ours)));
+            assert_eq!(decision, replay, "{is_foreign}");
+        }
+        assert_eq!(decide_busy(&ours, true, None), Decision::Mismatch);
+        assert_eq!(decide_busy(&ours, false, None), in_flight);
+        assert_eq!(decide_lost(&ours, None), in_flight);
+        let other = record(&claim(b"s", b"b"));
+        assert_eq!(decide_lost(&ours, Some(other)), Decision::Mismatch);
+        assert_eq!(decide_unanswered(&ours, Some(record(&ours))), Some(replay));
+        assert_eq!(decide_unanswered(&ours, None), None);
     }
 
     #[test]

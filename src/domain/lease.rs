@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
-use super::Tenant;
+use super::{Claim, Record, State, Tenant, Verdict};
 
 /// The version of the downstream key's layout, the first byte that is hashed.
 const LAYOUT: u8 = 1;
@@ -61,6 +61,53 @@ pub enum CarriedError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+}
+
+/// What to do where a phase calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sending {
+    /// Store the key first: it is not known to be stored.
+    StoreKey,
+    /// Send: the key is stored.
+    Send,
+    /// Send nothing: an earlier attempt may have, and the other side can't tell a repeat.
+    Never,
+}
+
+/// A call that did not bring its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unanswered {
+    /// Surely nothing was done.
+    NotDone,
+    /// It may have been done.
+    MayBeDone,
+}
+
+/// Whether a request may take over `record`, should its lease be over: only where it asks for the same,
+/// because another request is a mismatch first.
+pub fn may_take_over(claim: &Claim, record: &Record) -> bool {
+    let verdict = record.fingerprint.map(|it| claim.compare(&it));
+    let is_open = matches!(record.state, State::InProgress { .. });
+    is_open && verdict == Some(Verdict::Same)
+}
+
+/// What comes before a call. A key that another attempt has stored may have been sent.
+pub fn before_call(is_key_stored: bool, is_key_ours: bool, accepts_keys: bool) -> Sending {
+    match (is_key_stored, is_key_ours || accepts_keys) {
+        (false, _) => Sending::StoreKey,
+        (true, true) => Sending::Send,
+        (true, false) => Sending::Never,
+    }
+}
+
+/// Whether a call is sent again that was not answered: the value says whether it may have been done by
+/// then; `None` where it may have been, and the other side can't tell a repeat.
+pub fn after_call(unanswered: Unanswered, may_be_done: bool, accepts_keys: bool) -> Option<bool> {
+    match unanswered {
+        Unanswered::NotDone => Some(may_be_done),
+        Unanswered::MayBeDone if accepts_keys => Some(true),
+        Unanswered::MayBeDone => None,
+    }
 }
 
 /// The key that the call of `phase` carries: the same for every attempt, so that the other side can
@@ -164,6 +211,27 @@ mod tests {
         assert_eq!(key.get_version_num(), 8);
         assert_ne!(key, downstream_key([8; 16], "charge"));
         assert_ne!(key, downstream_key([7; 16], "refund"));
+    }
+
+    #[test]
+    fn what_another_attempt_may_have_sent_is_sent_again_only_with_a_key_that_counts() {
+        for (is_stored, is_ours, accepts_keys, expected) in [
+            (false, false, false, Sending::StoreKey),
+            (false, true, true, Sending::StoreKey),
+            (true, true, false, Sending::Send),
+            (true, false, true, Sending::Send),
+            (true, false, false, Sending::Never),
+        ] {
+            assert_eq!(before_call(is_stored, is_ours, accepts_keys), expected);
+        }
+        for accepts_keys in [true, false] {
+            for before in [true, false] {
+                let again = after_call(Unanswered::NotDone, before, accepts_keys);
+                assert_eq!(again, Some(before));
+            }
+        }
+        assert_eq!(after_call(Unanswered::MayBeDone, false, true), Some(true));
+        assert_eq!(after_call(Unanswered::MayBeDone, false, false), None);
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub mod dead_letter;
 mod desk;
 mod gauges;
 mod look;
-mod plan;
+pub mod plan;
 mod predecessor;
 mod receive;
 mod redelivered;

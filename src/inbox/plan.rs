@@ -7,40 +7,44 @@ use uuid::Uuid;
 use crate::domain::Message;
 
 /// Whose event, and which.
-pub(super) type Key = (Uuid, String);
+pub type Key = (Uuid, String);
 
 /// What the inbox says of a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Look {
+pub struct Look {
     /// Its id is below the horizon: nobody remembers whether it was applied.
-    pub(super) is_below: bool,
+    pub is_below: bool,
     /// It is in the inbox, in waiting, or an open dead letter.
-    pub(super) is_known: bool,
+    pub is_known: bool,
     /// Its predecessor is done with, or it has none.
-    pub(super) is_next: bool,
+    pub is_next: bool,
 }
 
 /// What is to be done with each message, by its place in the batch.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Plan {
+pub struct Plan {
     /// To be applied, in this order.
-    pub(super) next: Vec<usize>,
+    pub next: Vec<usize>,
     /// Before their predecessor: to be set aside.
-    pub(super) early: Vec<usize>,
+    pub early: Vec<usize>,
     /// Nobody remembers them: dead letters.
-    pub(super) quarantined: Vec<usize>,
+    pub quarantined: Vec<usize>,
     /// Known already.
-    pub(super) absorbed: Vec<usize>,
+    pub absorbed: Vec<usize>,
 }
 
 /// The key of a message.
-pub(super) fn key(message: &Message) -> Key {
+pub fn key(message: &Message) -> Key {
     let tenant = message.aggregate.tenant().as_str();
     (message.id, tenant.to_owned())
 }
 
 /// Plans a batch that is sorted by [`order`]: so a predecessor comes before what follows from it.
-pub(super) fn plan(messages: &[Message], looks: &HashMap<Key, Look>) -> Plan {
+#[expect(
+    clippy::implicit_hasher,
+    reason = "it is the map that the look makes, and nobody needs another"
+)]
+pub fn plan(messages: &[Message], looks: &HashMap<Key, Look>) -> Plan {
     let mut plan = Plan::default();
     let mut applied_here = HashSet::new();
     for (place, message) in messages.iter().enumerate() {
@@ -64,7 +68,7 @@ pub(super) fn plan(messages: &[Message], looks: &HashMap<Key, Look>) -> Plan {
 }
 
 /// The order within a batch: whatever its ids are, an aggregate's events stand by their sequence.
-pub(super) fn order(message: &Message) -> (i64, Uuid) {
+pub fn order(message: &Message) -> (i64, Uuid) {
     (message.seq, message.id)
 }
 

@@ -4,26 +4,23 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::domain::{Claim, Decision, Epoch, Record, State, Verdict, decide};
+use crate::domain::{Claim, Decision, Epoch, RETRY_AFTER, Record, State, Verdict, decide};
 use crate::hot::{Completed, Content, Envelope, Latch};
-
-/// How long to wait after a 409.
-pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What is known when Redis' word is judged.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Knowledge {
+pub struct Knowledge {
     /// The ledger's epoch, where it was confirmed a moment ago.
-    pub(super) epoch: Option<Epoch>,
+    pub epoch: Option<Epoch>,
     /// This machine's clock.
-    pub(super) now: OffsetDateTime,
+    pub now: OffsetDateTime,
     /// For how long a latch is believed without asking.
-    pub(super) trust_window: Duration,
+    pub trust_window: Duration,
 }
 
 /// What Redis' word comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Hint {
+pub enum Hint {
     /// Redis may decide this alone.
     Decided(Decision),
     /// The ledger is asked.
@@ -40,7 +37,7 @@ pub(super) enum Hint {
 /// is fresh: an older one may belong to a process that is gone, and a latch from a clock that runs
 /// ahead is never fresh. A latch of another request decides nothing alone, because it may be that
 /// other request which is the mistaken one: the ledger may hold the record of ours.
-pub(super) fn judge(claim: &Claim, held: Envelope, known: Knowledge) -> Hint {
+pub fn judge(claim: &Claim, held: Envelope, known: Knowledge) -> Hint {
     let (epoch, fingerprint) = (held.epoch, held.fingerprint);
     match held.content {
         Content::Latch(content) => {
@@ -95,7 +92,7 @@ fn judge_latch(latch: Envelope<Latch>, verdict: Verdict, known: Knowledge) -> Hi
 
 impl Hint {
     /// The ledger is asked, and Redis has nothing to add.
-    pub(super) const ASK: Self = Self::AskLedger { foreign: None };
+    pub const ASK: Self = Self::AskLedger { foreign: None };
 }
 
 #[cfg(test)]

@@ -67,6 +67,7 @@ mod wait;
 
 pub use connect::ConnectError;
 pub use error::Error;
+pub use hint::{Hint, Knowledge, judge};
 pub use leased::{Called, Context, Leased, LeasedOperation, Phase, PhaseError, Written};
 pub use open::{Health, Store};
 pub use patience::{Patience, WaitingRoom};

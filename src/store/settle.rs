@@ -5,14 +5,15 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
-use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 
 use super::error::Error;
-use super::hint::RETRY_AFTER;
 use super::open::Inner;
 use super::transactional::{Finished, Keep};
-use crate::domain::{Claim, Decision, Epoch, Record, State, Stored, decide};
+use crate::domain::{
+    Claim, Decision, Epoch, RETRY_AFTER, Record, State, Stored, decide_busy, decide_found,
+    decide_lost, decide_unanswered,
+};
 use crate::hot::{Envelope, Latch};
 use crate::ledger::{self, Acquired, Completion, Tx};
 
@@ -74,11 +75,17 @@ impl Known {
     }
 
     pub(super) fn of(claim: &Claim, record: Record) -> Self {
-        // The ledger has left out what its own clock calls expired.
-        let unexpired = OffsetDateTime::UNIX_EPOCH;
         Self {
-            decision: decide(claim, Some(record.clone()), unexpired),
+            decision: decide_found(claim, record.clone()),
             record: Some(Box::new(record)),
+        }
+    }
+
+    /// What another's work on the key comes to, where the ledger then showed `found`.
+    pub(super) fn lost(claim: &Claim, found: Option<Record>) -> Self {
+        Self {
+            decision: decide_lost(claim, found.clone()),
+            record: found.map(Box::new),
         }
     }
 }
@@ -163,20 +170,18 @@ impl Inner {
         }
     }
 
-    /// Another transaction works on the key. What it was asked for is visible to nobody but
-    /// Redis; where Redis says that it was another request, this one is a mismatch, unless the
-    /// ledger has a record and so the last word.
+    /// Another transaction works on the key. The ledger is asked once more only where Redis names
+    /// another request.
     async fn busy(&self, attempt: &Attempt) -> Result<Known, Error> {
-        if attempt.foreign.is_none() {
+        let is_foreign = attempt.foreign.is_some();
+        if !is_foreign {
             return Ok(Known::in_flight());
         }
         let found = self.ledger.look_up(&attempt.claim).await;
-        Ok(match found.map_err(Error::from_ledger)? {
-            Some(record) => Known::of(&attempt.claim, record),
-            None => Known {
-                decision: Decision::Mismatch,
-                record: None,
-            },
+        let found = found.map_err(Error::from_ledger)?;
+        Ok(Known {
+            decision: decide_busy(&attempt.claim, is_foreign, found.clone()),
+            record: found.map(Box::new),
         })
     }
 
@@ -219,8 +224,7 @@ impl Inner {
         })))
     }
 
-    /// COMMIT failed. Where it may have happened, the ledger is asked on another connection: a
-    /// record there is the truth. Its absence is not, because the server may still be at it.
+    /// COMMIT failed. Where it may have happened, the ledger is asked on another connection.
     pub(super) async fn after_failed_commit(
         &self,
         attempt: &Attempt,
@@ -229,9 +233,13 @@ impl Inner {
         if error.class != ledger::Class::Indeterminate {
             return Err(Error::from_ledger(error));
         }
-        match self.look_up_again(attempt).await {
-            Ok(Some(record)) => Ok(Known::of(&attempt.claim, record)),
-            Ok(None) | Err(_) => Err(Error::OutcomeUnknown(error)),
+        let found = self.look_up_again(attempt).await.unwrap_or_default();
+        match decide_unanswered(&attempt.claim, found.clone()) {
+            Some(decision) => Ok(Known {
+                decision,
+                record: found.map(Box::new),
+            }),
+            None => Err(Error::OutcomeUnknown(error)),
         }
     }
 
@@ -244,9 +252,7 @@ impl Inner {
             Err(injected) => Err(ledger::Error::commit_unanswered(injected)),
         };
         match found {
-            Ok(Some(record)) => Ok(Known::of(&attempt.claim, record)),
-            // It has expired since, or it was a claim that was rolled back.
-            Ok(None) => Ok(Known::in_flight()),
+            Ok(found) => Ok(Known::lost(&attempt.claim, found)),
             Err(error) => Err(Error::OutcomeUnknown(error)),
         }
     }

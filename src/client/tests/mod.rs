@@ -5,6 +5,7 @@ mod hints;
 mod limits;
 mod outage;
 mod outcomes;
+mod problems;
 mod retries;
 mod storms;
 

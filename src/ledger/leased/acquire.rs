@@ -4,7 +4,7 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::Overdue;
-use crate::domain::{Carried, Claim, Lease, Progress, Record, State, Tenant, Verdict};
+use crate::domain::{Carried, Claim, Lease, Progress, Record, Tenant, may_take_over};
 use crate::ledger::acquire::{is_lock_not_available, set_lock_timeout};
 use crate::ledger::connection::Ledger;
 use crate::ledger::error::{Error, Operation};
@@ -152,9 +152,7 @@ impl Ledger {
         claim: &Claim,
         record: Record,
     ) -> Result<LeaseAcquired, Error> {
-        let verdict = record.fingerprint.map(|it| claim.compare(&it));
-        let is_open = matches!(record.state, State::InProgress { .. });
-        if is_open && verdict == Some(Verdict::Same) {
+        if may_take_over(claim, &record) {
             let of = (&claim.tenant, claim.identity.id());
             if let Some(held) = self.take_over_within(tx, of).await? {
                 return Ok(LeaseAcquired::Held(Box::new(held)));

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::drive::{Fault, Run};
 use super::operation::{Called, Calling, Phase};
 use crate::backoff;
-use crate::domain::downstream_key;
+use crate::domain::{Sending, Unanswered, after_call, before_call, downstream_key};
 use crate::store::error::Error;
 use crate::store::open::Inner;
 use crate::store::settle::catch_panic;
@@ -39,13 +39,14 @@ impl Inner {
     ) -> Result<(), Fault> {
         let key = downstream_key(run.lease.id, phase.name);
         let is_stored = run.progress.downstream_key == Some(key);
-        if is_stored && !run.is_key_ours && !calling.accepts_keys {
-            return Err(Fault::Unknown(MayHaveBeenSent.into()));
-        }
-        if !is_stored {
-            let mut announced = run.progress.clone();
-            announced.downstream_key = Some(key);
-            self.record(run, announced).await?;
+        match before_call(is_stored, run.is_key_ours, calling.accepts_keys) {
+            Sending::Send => (),
+            Sending::Never => return Err(Fault::Unknown(MayHaveBeenSent.into())),
+            Sending::StoreKey => {
+                let mut announced = run.progress.clone();
+                announced.downstream_key = Some(key);
+                self.record(run, announced).await?;
+            }
         }
         let reached = self.points.reach("store.leased.before_call").await;
         reached.map_err(Fault::failed)?;
@@ -98,22 +99,20 @@ impl Inner {
                 Ok(Err(panic)) => Called::Unanswered(Error::from_panic(&*panic).into()),
                 Err(elapsed) => Called::Unanswered(elapsed.into()),
             };
-            let cause = match called {
+            let (unanswered, cause) = match called {
                 Called::Answered(value) => return Ok(value),
-                Called::Unanswered(cause) if !calling.accepts_keys => {
-                    return Err(Fault::Unknown(cause));
-                }
-                Called::Unanswered(cause) => {
-                    may_be_done = true;
-                    cause
-                }
-                Called::NotDone(cause) => cause,
+                Called::Unanswered(cause) => (Unanswered::MayBeDone, cause),
+                Called::NotDone(cause) => (Unanswered::NotDone, cause),
                 Called::GivenUp(cause) => {
                     return Err(Fault::Failed {
                         cause,
                         nothing_sent: !may_be_done,
                     });
                 }
+            };
+            may_be_done = match after_call(unanswered, may_be_done, calling.accepts_keys) {
+                Some(may_be_done) => may_be_done,
+                None => return Err(Fault::Unknown(cause)),
             };
             tracing::debug!(error = &*cause as &dyn std::error::Error, "a call failed");
             // Callers who failed together do not come back together.

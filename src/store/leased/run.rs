@@ -179,8 +179,7 @@ impl Inner {
     /// Somebody else has the record, or has brought it to its end: what it says now is the answer.
     async fn after_loss(&self, attempt: &Attempt) -> Result<Settled<Response>, Error> {
         match self.look_up_again(attempt).await {
-            Ok(Some(record)) => Ok(Settled::Known(Known::of(&attempt.claim, record))),
-            Ok(None) => Ok(Settled::Known(Known::in_flight())),
+            Ok(found) => Ok(Settled::Known(Known::lost(&attempt.claim, found))),
             Err(error) => Err(Error::OutcomeUnknown(ledger::Error::commit_unanswered(
                 error,
             ))),
