@@ -19,7 +19,10 @@ use super::world::{Place, World};
 use crate::harness::Process;
 
 /// How long the story may take to come to the point.
-const ARRIVAL: Duration = Duration::from_mins(2);
+const ARRIVAL: Duration = Duration::from_mins(1);
+
+/// What is said of a story that did not come to it.
+pub(super) const NOT_THERE: &str = "not there after";
 
 /// What happens at the point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -258,7 +261,7 @@ async fn wait<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) -> Re
     let began = Instant::now();
     while !is_so().await {
         if ARRIVAL < began.elapsed() {
-            return Err(format!("{what}: not there after {ARRIVAL:?}"));
+            return Err(format!("{what}: {NOT_THERE} {ARRIVAL:?}"));
         }
         sleep(Duration::from_millis(20)).await;
     }
