@@ -54,6 +54,7 @@ const LAST_POSITION: &str = "SELECT last_value FROM oncely.outbox_position";
 
 /// The statements that must never read a whole table, for a test that asks for their plans: the
 /// claim, the scan and the read of events.
+#[cfg(feature = "testkit")]
 pub fn statements() -> [&'static str; 3] {
     [CLAIM, SCAN, READ]
 }

@@ -36,7 +36,7 @@ pub struct StormCommand {
     /// No faults at all: the same operations in fair weather
     #[arg(long)]
     pub(super) calm: bool,
-    /// Where the report is written [default: ./oncely-storm-<seed>]
+    /// Where the report is written, by default `./oncely-storm-SEED`
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
     /// Attack this API instead of a private stack; its database is that of --database-url

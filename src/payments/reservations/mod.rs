@@ -12,6 +12,7 @@
 
 mod create;
 mod reservation;
+#[cfg(feature = "cli")]
 mod stock;
 
 pub(super) use create::create;
