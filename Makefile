@@ -6,9 +6,9 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test check mutants model simulate fuzz images
+.PHONY: help setup dev test check bench mutants model simulate fuzz images
 
-# Arguments for `make dev` and `make test`, such as ARGS="--http-addr 127.0.0.1:9000".
+# Arguments for `make dev`, `make test` and `make bench`, such as ARGS="--http-addr 127.0.0.1:9000".
 ARGS ?=
 
 help: ## List the targets
@@ -28,6 +28,9 @@ check: ## Formatting, lints, documentation, and the build without features
 	cargo clippy --workspace --all-features --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features --document-private-items
 	cargo check --no-default-features
+
+bench: setup ## Measure against physical limits; ARGS="--quick" for minutes, ARGS="--help" for more
+	@cargo bench --features cli,client --bench speed -- $(ARGS)
 
 mutants: ## Break the code on purpose, and see a test turn red for each
 	@scripts/mutants.sh
